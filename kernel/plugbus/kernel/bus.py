@@ -1,0 +1,234 @@
+"""The event bus: typed, synchronous publish/subscribe on blinker signals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from itertools import count
+from sys import _getframe
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+
+from .errors import ForgedEventError, PublishDepthError, SubscriptionError
+from .events import CustomEvent, Event, KernelEvent, SubscriberFailed, kernel_topics
+from .signals import EventSignal, Route, Subscription, handler_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import FrameType
+
+    from blinker import Signal
+
+E = TypeVar("E", bound=Event)
+
+EventHandler: TypeAlias = Callable[[E], object]
+# What a topic's events look like is known to whoever writes its subscriber, not to a static checker.
+TopicHandler: TypeAlias = Callable[[Any], object]
+
+
+class EventBus:
+    """Deliver events to those who subscribed, in the publisher's thread.
+
+    The contract:
+
+    - Subscribers subscribe to an event class (its subclasses included), a topic, or ``"*"`` for all.
+    - Delivery is synchronous, in the order of subscription whatever it was that was subscribed to, of the very object.
+    - Every subscriber is called. One that raises is logged, reported as ``SubscriberFailed``, and stops nobody;
+      ``KeyboardInterrupt``, ``SystemExit`` and their like are raised again after the rest was served.
+    - Publishing from a subscriber works, to ``depth_limit`` events inside one another.
+    - A cancelled subscription gets nothing more, also of the event that is being delivered; a new one gets the next.
+    - Subscribers are held strongly. An ``async def`` subscriber is refused.
+    - The kernel's own events can't be published here.
+
+    All calls are safe from several threads and from inside subscribers; no lock is held while a subscriber runs.
+
+    Args:
+        depth_limit: How many events may be delivered inside one another in one thread; at least 1.
+    """
+
+    def __init__(self, *, depth_limit: int = 64) -> None:
+        if depth_limit < 1:
+            raise ValueError(f"cannot make event bus: depth_limit is {depth_limit}; give at least 1")
+        self._depth_limit = depth_limit
+        self._lock = threading.RLock()
+        self._order = count()
+        self._signals: dict[type[Event] | str, EventSignal] = {}
+        self._routes: dict[type[Event] | str, Route] = {}
+        self._reserved = kernel_topics()
+        # How many deliveries run now, in all threads together. One bytecode-atomic counter costs a third of a
+        # thread-local one; only past the limit is the calling thread's own depth counted, on its stack.
+        self._running = 0
+
+    @overload
+    def subscribe(self, selector: type[E], handler: EventHandler[E], *, owner: str = "") -> Subscription: ...
+    @overload
+    def subscribe(self, selector: str, handler: TopicHandler, *, owner: str = "") -> Subscription: ...
+    def subscribe(self, selector: type[Event] | str, handler: TopicHandler, *, owner: str = "") -> Subscription:
+        """Call ``handler(event)`` for every event that ``selector`` matches, until the subscription is cancelled.
+
+        The same handler subscribed twice is called twice.
+
+        Args:
+            selector: An event class, a topic, or ``"*"``.
+            handler: Any callable that takes the event.
+            owner: The plugin on whose behalf this is done, named in reports; empty for the host.
+
+        Raises:
+            SubscriptionError: The selector selects nothing, or the handler can't be called synchronously.
+        """
+        subscription = self.prepare(selector, handler, owner=owner)
+        subscription.activate()
+        return subscription
+
+    def prepare(self, selector: type[Event] | str, handler: TopicHandler, *, owner: str = "") -> Subscription:
+        """Check and return a subscription that hears nothing before its ``activate`` is called."""
+        name = selector if isinstance(selector, str) else getattr(selector, "__name__", repr(selector))
+        if isinstance(selector, str):
+            if not selector.strip():
+                raise SubscriptionError(name, "a topic is not blank")
+        elif not (isinstance(selector, type) and issubclass(selector, Event)):
+            raise SubscriptionError(str(name), "give an event class, a topic, or '*'")
+        if not callable(handler):
+            raise SubscriptionError(name, f"the handler is a {type(handler).__qualname__}, which can't be called")
+        if iscoroutinefunction(handler) or iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004 - its kind is asked, not whether it is there
+            raise SubscriptionError(
+                name,
+                "the bus is synchronous and the handler is 'async def'; read the events from "
+                "plugbus.capabilities.AsyncEventStream instead",
+            )
+        return Subscription(self._signal(selector), handler, owner, next(self._order), name)
+
+    def exchange(self, leaving: Iterable[Subscription], arriving: Iterable[Subscription]) -> None:
+        """Cancel some subscriptions and activate others; no event is delivered to both, or to neither."""
+        with self._lock:
+            for subscription in leaving:
+                subscription.cancel()
+            for subscription in arriving:
+                subscription.activate()
+
+    def publish(self, event: Event) -> None:
+        """Deliver ``event`` to everyone who subscribed to it; return when all were called.
+
+        Raises:
+            ForgedEventError: The event, or its topic, belongs to the kernel.
+            PublishDepthError: Too many events are being delivered inside one another.
+        """
+        route = self._routes.get(event.__class__)
+        if route is None:
+            route = self._open_route(event)
+        if route:
+            self._deliver(route, event)
+
+    def signal(self, selector: type[Event] | str) -> Signal:
+        """Return the blinker signal behind a selector, for code that speaks blinker.
+
+        A receiver connected to it is called as ``receiver(event)``: the event is blinker's sender.
+        """
+        return self._signal(selector)
+
+    def has_subscribers(self, selector: type[Event] | str) -> bool:
+        """Tell whether anyone subscribed to exactly this selector."""
+        signal = self._signals.get(selector)
+        return signal is not None and bool(signal.receivers)
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return all live subscriptions in the order of delivery."""
+        with self._lock:
+            found = [one for signal in self._signals.values() for one in signal.subscriptions()]
+        return tuple(sorted(found, key=lambda one: one.order))
+
+    def publish_kernel_event(self, event: KernelEvent) -> None:
+        """Deliver one of the kernel's own events. For the kernel alone; plugins are never handed this bus itself."""
+        # Kept by topic: were it kept by class, publish() would find it and let the event be forged.
+        route = self._routes.get(event.topic)
+        if route is None:
+            route = self._build(event.topic, type(event), event.topic)
+        if route:
+            self._deliver(route, event)
+
+    def forget_route(self, route: Route) -> None:
+        """Build a route anew before its next use; called by the signals when their receivers change."""
+        if self._routes.get(route.key) is route:
+            del self._routes[route.key]
+
+    def _deliver(self, route: Route, event: Event) -> None:
+        self._running += 1
+        interrupt: BaseException | None = None
+        try:
+            if self._running > self._depth_limit:
+                self._check_depth(event)
+            for handler in route:
+                try:
+                    handler(event)
+                except Exception as error:  # noqa: BLE001 - whatever a subscriber raises is its own failure
+                    self._report(route, handler, event, error)
+                except BaseException as error:  # noqa: BLE001 - raised again below
+                    interrupt = interrupt or error
+        finally:
+            self._running -= 1
+        if interrupt is not None:
+            raise interrupt
+
+    def _check_depth(self, event: Event) -> None:
+        depth = 0
+        code = EventBus._deliver.__code__
+        frame: FrameType | None = _getframe(1)
+        while frame is not None:
+            depth += frame.f_code is code and frame.f_locals.get("self") is self
+            frame = frame.f_back
+        if depth > self._depth_limit:
+            raise PublishDepthError(event.topic, self._depth_limit)
+
+    def _report(self, route: Route, handler: TopicHandler, event: Event, error: Exception) -> None:
+        # Logging is a fifth of the import of this package and most hosts never see a failure: imported when needed.
+        from logging import getLogger
+
+        receiver = route.receiver_of(handler)
+        owner = receiver.owner if isinstance(receiver, Subscription) else ""
+        name = handler_name(receiver.handler if isinstance(receiver, Subscription) else handler)
+        getLogger(__name__).error(
+            "subscriber %s failed on event %s: %s", name, event.topic, error,
+            exc_info=error, extra={"plugin_id": owner, "topic": event.topic},
+        )  # fmt: skip
+        if not isinstance(event, SubscriberFailed):
+            self.publish_kernel_event(SubscriberFailed(name, owner, event, error))
+
+    def _signal(self, selector: type[Event] | str) -> EventSignal:
+        with self._lock:
+            signal = self._signals.get(selector)
+            if signal is None:
+                name = selector if isinstance(selector, str) else selector.__name__
+                signal = self._signals[selector] = EventSignal(name, self._lock, self)
+                # A route built before this signal was there does not know of it.
+                self._routes = {}
+            return signal
+
+    def _open_route(self, event: Event) -> Route:
+        """Return the route of an event that anyone may publish, once it is clear that it is one."""
+        topic = event.topic
+        if topic in self._reserved:
+            raise ForgedEventError(topic)
+        kind = type(event)
+        if not isinstance(event, CustomEvent):
+            return self._build(kind, kind, topic)
+        # The topic of a custom event is a fact of the object: its routes are kept by topic, never by class.
+        route = self._routes.get(topic)
+        return self._build(topic, kind, topic) if route is None else route
+
+    def _build(self, key: type[Event] | str, kind: type[Event], topic: str) -> Route:
+        """Merge what is subscribed to the classes of an event, its topic and everything, in subscription order."""
+        with self._lock:
+            selectors: list[type[Event] | str] = [base for base in kind.__mro__ if issubclass(base, Event)]
+            signals = [found for one in (*selectors, topic, "*") if (found := self._signals.get(one)) is not None]
+            receivers = [receiver for signal in signals for receiver in signal.bus_receivers()]
+            receivers.sort(key=_order)
+            route = self._routes[key] = Route(key, tuple(receivers))
+            for signal in signals:
+                signal.feeds(route)
+            return route
+
+
+def _order(receiver: object) -> float:
+    """Sort key: the order of subscription; what blinker code connected itself comes last."""
+    return receiver.order if isinstance(receiver, Subscription) else float("inf")

@@ -1,0 +1,269 @@
+"""What a plugin may do: the context owns everything that is done through it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from weakref import WeakSet
+
+from .errors import PluginStateError, ServiceTypeError
+from .locator import Provision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .bus import EventBus, EventHandler, TopicHandler
+    from .capabilities import Capability
+    from .events import Event
+    from .locator import ServiceLocator
+    from .metadata import PluginMetadata
+    from .signals import Subscription
+
+T = TypeVar("T")
+E = TypeVar("E", bound="Event")
+
+
+class EventPort(Protocol):
+    """What a plugin sees of the bus."""
+
+    def publish(self, event: Event) -> None:
+        """Deliver an event to its subscribers."""
+        ...
+
+    def subscribe(self, selector: type[Event] | str, handler: TopicHandler) -> Subscription:
+        """Hear events until unload."""
+        ...
+
+
+class PluginContext:
+    """The hands of one plugin. What is done through it is undone at unload, or when the load fails.
+
+    Lifecycle:
+
+    1. While ``on_load`` runs, what is provided and subscribed is held back.
+    2. ``open_up``: all of it becomes visible in one step; from then on each call takes effect at once.
+    3. ``withdraw``: the unload begins; nothing more is heard, and nothing more is found.
+    4. ``close``: callbacks run in reverse order, and the context refuses every further change.
+
+    Args:
+        metadata: Of the plugin that owns the context.
+        bus: The kernel's bus.
+        services: The kernel's locator.
+        config: The plugin's configuration: a mapping, or an object of the plugin's own model.
+    """
+
+    def __init__(self, metadata: PluginMetadata, bus: EventBus, services: ServiceLocator, config: object) -> None:
+        self._metadata = metadata
+        self._bus = bus
+        self._services = services
+        self._config = config
+        self._lock = threading.Lock()
+        self._phase = "loading"
+        self._provisions: dict[int, Provision] = {}
+        self._held_back: list[Subscription] = []
+        # The bus keeps live subscriptions; those that a plugin cancelled and dropped need no memory here.
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def plugin_id(self) -> str:
+        """Return the id of the plugin that owns this context."""
+        return self._metadata.id
+
+    @property
+    def metadata(self) -> PluginMetadata:
+        """Return the plugin's metadata."""
+        return self._metadata
+
+    @property
+    def config(self) -> Any:
+        """Return the configuration as the host gave it: a mapping, or an object of the plugin's own model."""
+        return self._config
+
+    def config_as(self, expected: type[T]) -> T:
+        """Return the configuration as an object of the plugin's own model.
+
+        Raises:
+            ServiceTypeError: The host did not validate it with this model; names both types.
+        """
+        if not isinstance(self._config, expected):
+            raise ServiceTypeError(
+                f"configuration of {self.plugin_id}", expected.__qualname__, type(self._config).__qualname__
+            )
+        return self._config
+
+    @property
+    def event_bus(self) -> EventPort:
+        """Return what this plugin sees of the bus: ``publish`` and ``subscribe``, owned like all the rest."""
+        return self
+
+    def provide(self, capability: Capability[T], provided: T) -> Callable[[], None]:
+        """Offer an object under a capability; return a function that withdraws it earlier than at unload.
+
+        Raises:
+            ContractError: The object does not satisfy the contract.
+        """
+        return self._offer(capability, provided)
+
+    def register_service(self, name: str, service: object) -> Callable[[], None]:
+        """Offer an object under a name of its own; return a function that withdraws it earlier than at unload.
+
+        Raises:
+            ServiceExistsError: The name is taken; while ``on_load`` runs, raised when it returned.
+        """
+        return self._offer(name, service)
+
+    @overload
+    def get_service(self, key: Capability[T]) -> T | None: ...
+    @overload
+    def get_service(self, key: str, expected: type[T]) -> T | None: ...
+    @overload
+    def get_service(self, key: str) -> object | None: ...
+    def get_service(self, key: Capability[Any] | str, expected: type[Any] | None = None) -> Any:
+        """Return what is provided under a capability or name, or None where nothing is.
+
+        Raises:
+            ServiceTypeError: It is not an ``expected``; names both types.
+            AmbiguousServiceError: Several provide it, and the host named no preference.
+        """
+        own = self._own(key)
+        if own is None:
+            return self._services.find(key) if expected is None else self._services.find(key, expected)
+        if expected is not None and not isinstance(own.provided, expected):
+            raise ServiceTypeError(str(key), expected.__qualname__, type(own.provided).__qualname__)
+        return own.provided
+
+    def get(self, capability: Capability[T]) -> T:
+        """Return what is provided under a capability.
+
+        Raises:
+            ServiceNotFoundError: Nothing is; names what is there and what is near.
+            AmbiguousServiceError: Several are, and the host named no preference.
+        """
+        own = self._own(capability)
+        found: T = self._services.get(capability) if own is None else own.provided
+        return found
+
+    def all(self, capability: Capability[T]) -> tuple[T, ...]:
+        """Return everything that is provided under a capability."""
+        return self._services.all(capability)
+
+    @overload
+    def subscribe(self, selector: type[E], handler: EventHandler[E]) -> Subscription: ...
+    @overload
+    def subscribe(self, selector: str, handler: TopicHandler) -> Subscription: ...
+    def subscribe(self, selector: type[Event] | str, handler: TopicHandler) -> Subscription:
+        """Hear an event class, a topic, or ``"*"`` until unload; while ``on_load`` runs, from when it returned."""
+        subscription = self._bus.prepare(selector, handler, owner=self.plugin_id)
+        with self._lock:
+            self._refuse_when_closing("subscribe for")
+            self._subscriptions.add(subscription)
+            if self._phase == "loading":
+                self._held_back.append(subscription)
+                return subscription
+        subscription.activate()
+        return subscription
+
+    def publish(self, event: Event) -> None:
+        """Deliver an event to everyone who subscribed to it.
+
+        Raises:
+            ForgedEventError: It is one of the kernel's own.
+        """
+        self._bus.publish(event)
+
+    def on_unload(self, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` when the plugin is unloaded, or when its load fails; the last one first."""
+        with self._lock:
+            if self._phase == "closed":
+                self._refuse_when_closing("register a callback for")
+            self._callbacks.append(callback)
+
+    # What follows is for the kernel.
+
+    @property
+    def provisions(self) -> tuple[Provision, ...]:
+        """Return what the plugin provides, or will once ``open_up`` was called."""
+        with self._lock:
+            return tuple(self._provisions.values())
+
+    def open_up(self, replacing: PluginContext | None = None) -> None:
+        """Make everything that was held back visible in one step, in place of what another context offers.
+
+        Raises:
+            ServiceExistsError: A name is taken; nothing became visible.
+        """
+        with self._lock:
+            leaving = () if replacing is None else replacing._give_up()
+            try:
+                self._services.exchange(leaving, tuple(self._provisions.values()))
+            except BaseException:
+                if replacing is not None:
+                    replacing._take_back(leaving)
+                raise
+            held_back, self._held_back = self._held_back, []
+            self._phase = "active"
+        old = () if replacing is None else tuple(replacing._subscriptions)
+        self._bus.exchange(old, held_back)
+
+    def withdraw(self) -> tuple[Provision, ...]:
+        """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided."""
+        with self._lock:
+            self._phase = "closing"
+            subscriptions = tuple(self._subscriptions)
+            provisions = tuple(self._provisions.values())
+            self._provisions.clear()
+            self._held_back.clear()
+        self._bus.exchange(subscriptions, ())
+        self._services.exchange(provisions, ())
+        return provisions
+
+    def close(self) -> Iterator[BaseException]:
+        """Run the callbacks, the last one first, and yield what they raise; none keeps the others from running."""
+        while True:
+            with self._lock:
+                if not self._callbacks:
+                    self._phase = "closed"
+                    return
+                callback = self._callbacks.pop()
+            try:
+                callback()
+            except BaseException as error:  # noqa: BLE001 - the caller decides; the remaining callbacks must run
+                yield error
+
+    def _offer(self, key: Capability[Any] | str, provided: object) -> Callable[[], None]:
+        provision = Provision(key, provided, self.plugin_id)
+        self._services.check(provision)
+        with self._lock:
+            self._refuse_when_closing("provide for")
+            if self._phase == "active":
+                self._services.exchange((), (provision,))
+            self._provisions[id(provision)] = provision
+
+        def withdraw() -> None:
+            with self._lock:
+                present = self._provisions.pop(id(provision), None)
+                if present is not None and self._phase == "active":
+                    self._services.exchange((provision,), ())
+
+        return withdraw
+
+    def _own(self, key: str) -> Provision | None:
+        """Return what this plugin itself has offered and holds back still."""
+        if self._phase != "loading":
+            return None
+        return next((one for one in self._provisions.values() if one.key == key), None)
+
+    def _give_up(self) -> tuple[Provision, ...]:
+        with self._lock:
+            given = tuple(self._provisions.values())
+            self._provisions.clear()
+            return given
+
+    def _take_back(self, given: tuple[Provision, ...]) -> None:
+        with self._lock:
+            self._provisions.update((id(one), one) for one in given)
+
+    def _refuse_when_closing(self, verb: str) -> None:
+        if self._phase in {"closing", "closed"}:
+            raise PluginStateError(verb, self.plugin_id, "unloading" if self._phase == "closing" else "unloaded")

@@ -1,0 +1,238 @@
+"""The kernel: the one class that combines bus, locator, registry and resolver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .bus import EventBus
+from .errors import DependentsError, KernelClosedError, PluginStateError
+from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
+from .loading import Loading, LoadReport
+from .locator import ServiceLocator
+from .plugin import InstanceSource, Plugin, PluginSource
+from .registry import PluginRecord, PluginRegistry, PluginState
+from .transitions import Transitions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from .metadata import PluginMetadata
+    from .resolver import Plan
+
+T = TypeVar("T")
+
+
+class Kernel:
+    """Register plugins, load and unload them, and let them find and hear each other.
+
+    Lifecycle:
+
+    1. ``register`` plugins: their metadata is kept, none of their code runs.
+    2. ``load`` some, or ``load_all``: needs are resolved first, then each is loaded after those that it needs.
+    3. Use ``services`` and ``bus``; ``unload``, ``load`` and ``swap`` while the host runs.
+    4. ``shutdown``, or leave the ``with`` block: everything is unloaded in reverse order.
+
+    Kernels share nothing: several live side by side in one process.
+    All calls are safe from several threads, and from inside hooks and subscribers; no lock is held while those run.
+    A call that needs a plugin that another thread is loading or unloading waits for it; from inside a hook it is
+    refused instead, as waiting there could wait for itself.
+
+    Args:
+        preferences: Capability, or service name, to the id of the plugin that is to provide it among several; plugin
+            id to the version range that is to be used of it.
+        config: Plugin id to its configuration.
+        configure: Makes a plugin's configuration from its metadata and itself, in place of ``config``; what it raises
+            is a failure to load.
+        depth_limit: How many events may be delivered inside one another in one thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        preferences: Mapping[str, str] | None = None,
+        config: Mapping[str, object] | None = None,
+        configure: Callable[[PluginMetadata, Plugin], object] | None = None,
+        depth_limit: int = 64,
+    ) -> None:
+        self._bus = EventBus(depth_limit=depth_limit)
+        self._services = ServiceLocator(preferences)
+        self._registry = PluginRegistry()
+        self._transitions = Transitions(self._registry)
+        self._config = dict(config or {})
+        self._loading = Loading(
+            self._bus,
+            self._services,
+            self._registry,
+            self._transitions,
+            configure or self._configured,
+            preferences or {},
+        )
+        self._is_initialized = False
+        self._is_closed = False
+
+    @property
+    def bus(self) -> EventBus:
+        """Return the event bus."""
+        return self._bus
+
+    @property
+    def services(self) -> ServiceLocator:
+        """Return the service locator."""
+        return self._services
+
+    @property
+    def registry(self) -> PluginRegistry:
+        """Return the plugin registry."""
+        return self._registry
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether the kernel was shut down."""
+        return self._is_closed
+
+    def register(self, plugin: Plugin | PluginSource) -> str:
+        """Make a plugin known, without running it; return its id.
+
+        Raises:
+            PluginExistsError: This version is registered already.
+            TypeError: It has no metadata.
+        """
+        self._refuse_when_closed("register a plugin")
+        source = _source_of(plugin)
+        self._registry.register(source)
+        self._bus.publish_kernel_event(PluginRegistered(source.metadata.id, source.metadata.version))
+        return source.metadata.id
+
+    def unregister(self, plugin_id: str, version: str | None = None) -> None:
+        """Forget a plugin, or one version of it.
+
+        Raises:
+            PluginNotFoundError: It is not known.
+            PluginStateError: It is loaded.
+        """
+        self._registry.unregister(plugin_id, version)
+        self._bus.publish_kernel_event(PluginUnregistered(plugin_id, version or ""))
+
+    @overload
+    def get(self, plugin_id: str) -> Plugin: ...
+    @overload
+    def get(self, plugin_id: str, expected: type[T]) -> T: ...
+    def get(self, plugin_id: str, expected: type[Any] | None = None) -> Any:
+        """Return an active plugin; raises as ``PluginRegistry.get`` does."""
+        return self._registry.get(plugin_id) if expected is None else self._registry.get(plugin_id, expected)
+
+    def list(self, state: PluginState | None = None) -> tuple[str, ...]:
+        """Return the ids of the registered plugins, sorted; of one state alone if given."""
+        return self._registry.list(state)
+
+    def find_by_capability(self, capability: str) -> tuple[PluginRecord, ...]:
+        """Return the plugins that offer a capability, loaded or not, in order of registration."""
+        return self._registry.find_by_capability(capability)
+
+    def resolve(self, *plugin_ids: str) -> Plan:
+        """Return what ``load`` would do, without doing it.
+
+        Raises:
+            ResolutionError: The needs can't be met; names every cause.
+        """
+        return self._loading.resolve(plugin_ids)
+
+    def load(self, *plugin_ids: str) -> tuple[str, ...]:
+        """Load plugins and everything that they need; return the ids that were loaded, in order.
+
+        All or nothing: if one fails, those that this call had loaded are unloaded again.
+
+        Raises:
+            PluginNotFoundError: One is not registered.
+            ResolutionError: The needs can't be met; nothing was run.
+            PluginLoadError: One failed; nothing of this call is left.
+        """
+        self._refuse_when_closed("load plugins")
+        return self._loading.load(plugin_ids)
+
+    def load_all(self) -> LoadReport:
+        """Load every registered plugin that can be loaded; one that fails does not keep the others from working.
+
+        When all were tried for the first time, ``SystemInit`` is published.
+        """
+        self._refuse_when_closed("load plugins")
+        report = self._loading.load_all()
+        with self._transitions.lock:
+            is_first, self._is_initialized = not self._is_initialized, True
+        if is_first:
+            self._bus.publish_kernel_event(SystemInit())
+        return report
+
+    def initialize_all(self) -> LoadReport:
+        """Load every registered plugin that can be loaded: another name of ``load_all``."""
+        return self.load_all()
+
+    def unload(self, plugin_id: str, *, cascade: bool = False) -> tuple[str, ...]:
+        """Unload a plugin; return the ids that were unloaded, in order.
+
+        Args:
+            plugin_id: The plugin.
+            cascade: Unload those that need it too, before it.
+
+        Raises:
+            PluginStateError: It is not active.
+            DependentsError: Others need it, and ``cascade`` was not given.
+            PluginUnloadError: Something failed on the way; the plugins are unloaded all the same.
+        """
+        with self._transitions.lock:
+            self._transitions.wait_for((plugin_id,), "unload")
+            state = self._registry.record(plugin_id).state
+            if state is not PluginState.ACTIVE:
+                raise PluginStateError("unload", plugin_id, str(state), "only what is active can be unloaded")
+            dependents = self._transitions.dependents(plugin_id)
+            if dependents and not cascade:
+                raise DependentsError("unload", plugin_id, dependents)
+            leaving = (*dependents, plugin_id)
+            if self._transitions.wait_for(leaving, "unload"):
+                return self.unload(plugin_id, cascade=cascade)
+            self._loading.claim_for_unloading(leaving)
+        self._loading.unload(leaving)
+        return leaving
+
+    def shutdown(self) -> None:
+        """Unload everything in reverse order, also if some fail; the second call does nothing.
+
+        Raises:
+            PluginUnloadError: Holds everything that failed.
+        """
+        with self._transitions.lock:
+            self._transitions.wait_for(self._registry.list(), "shut down with")
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._bus.publish_kernel_event(SystemShutdown())
+        with self._transitions.lock:
+            leaving = tuple(one for one in reversed(self._transitions.loaded) if self._is_active(one))
+            self._loading.claim_for_unloading(leaving)
+        self._loading.unload(leaving)
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def _configured(self, metadata: PluginMetadata, plugin: Plugin) -> object:
+        return self._config.get(metadata.id, {})
+
+    def _is_active(self, plugin_id: str) -> bool:
+        return self._registry.record(plugin_id).state is PluginState.ACTIVE
+
+    def _refuse_when_closed(self, verb: str) -> None:
+        if self._is_closed:
+            raise KernelClosedError(verb)
+
+
+def _source_of(plugin: Plugin | PluginSource) -> PluginSource:
+    """Wrap a plugin; a source is told by its ``open``."""
+    if isinstance(plugin, Plugin) or not callable(getattr(plugin, "open", None)):
+        return InstanceSource(plugin)  # type: ignore[arg-type] # whatever it is: the source refuses what has no metadata
+    return plugin

@@ -1,0 +1,189 @@
+"""Bringing one plugin up and taking it down: the steps, their order, and the way back from each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .context import PluginContext
+from .errors import PluginLoadError, UndeclaredCapabilityError
+from .plugin import Plugin, read_metadata
+from .registry import PluginFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .bus import EventBus
+    from .events import Event
+    from .locator import Provision, ServiceLocator
+    from .metadata import PluginMetadata
+    from .plugin import PluginSource
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """A plugin that is up, with what is needed to take it down again."""
+
+    source: PluginSource
+    plugin: Plugin
+    context: PluginContext
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """One thing that went wrong while a plugin was taken down; it was taken down all the same.
+
+    Args:
+        plugin_id: The plugin.
+        step: ``on_unload``, ``undo`` or ``close``.
+        error: What was raised.
+    """
+
+    plugin_id: str
+    step: str
+    error: BaseException
+
+
+class PluginBringUp:
+    """Load one plugin. A failure at any step undoes the steps before it.
+
+    1. ``open``: the source brings the code in.
+    2. ``configure``: the host's configuration is validated for it.
+    3. ``on_load``: the plugin sets itself up; what it offers is held back.
+    4. ``provide``: everything that was declared is there, and all of it becomes visible in one step.
+    """
+
+    def __init__(
+        self,
+        source: PluginSource,
+        bus: EventBus,
+        services: ServiceLocator,
+        configure: Callable[[PluginMetadata, Plugin], object],
+    ) -> None:
+        self._source = source
+        self._bus = bus
+        self._services = services
+        self._configure = configure
+        self._context: PluginContext | None = None
+        self.step = "open"
+        self.undo_failures: tuple[StepFailure, ...] = ()
+
+    def run(self) -> LoadedPlugin:
+        """Take all steps.
+
+        Raises:
+            PluginLoadError: A step failed; the failure is its cause, and nothing of the load is left.
+        """
+        try:
+            loaded = self.prepare()
+            self.reveal(loaded)
+        except BaseException as error:
+            self.undo()
+            if isinstance(error, Exception):
+                raise PluginLoadError(self._source.metadata.id, self.step, _text(error)) from error
+            raise
+        return loaded
+
+    def prepare(self) -> LoadedPlugin:
+        """Take the steps up to ``on_load``; nothing is visible yet."""
+        metadata = self._source.metadata
+        self.step = "open"
+        plugin = self._source.open()
+        _check_identity(plugin, metadata)
+        self.step = "configure"
+        config = self._configure(metadata, plugin)
+        self._context = context = PluginContext(metadata, self._bus, self._services, config)
+        self.step = "on_load"
+        plugin.on_load(context)
+        self.step = "provide"
+        offered = {str(one.key) for one in context.provisions}
+        missing = tuple(str(one) for one in metadata.provides if not one.is_label and str(one) not in offered)
+        if missing:
+            raise UndeclaredCapabilityError(metadata.id, missing)
+        _subscribe_on_event(plugin, context)
+        return LoadedPlugin(self._source, plugin, context)
+
+    def reveal(self, loaded: LoadedPlugin, replacing: LoadedPlugin | None = None) -> None:
+        """Make everything that the plugin offers visible, in place of another plugin's if given."""
+        loaded.context.open_up(None if replacing is None else replacing.context)
+
+    def undo(self) -> None:
+        """Leave nothing of the load behind; what fails on the way is kept in ``undo_failures``."""
+        plugin_id = self._source.metadata.id
+        failures = [] if self._context is None else list(_release(plugin_id, self._context))
+        failures.extend(_close(plugin_id, self._source))
+        self.undo_failures = tuple(failures)
+
+
+def take_down(loaded: LoadedPlugin, on_withdrawn: Callable[[tuple[Provision, ...]], None]) -> tuple[StepFailure, ...]:
+    """Unload one plugin; return everything that went wrong. No failure stops the rest.
+
+    1. Its subscriptions are cancelled and its provisions withdrawn; ``on_withdrawn`` is told of these.
+    2. ``on_unload`` runs.
+    3. What was done through its context is undone, in reverse.
+    4. ``close``: the source takes the code out.
+    """
+    plugin_id = loaded.context.plugin_id
+    failures: list[StepFailure] = []
+    on_withdrawn(loaded.context.withdraw())
+    try:
+        loaded.plugin.on_unload(loaded.context)
+    except BaseException as error:  # noqa: BLE001 - the remaining steps must run; the kernel raises it at the end
+        failures.append(StepFailure(plugin_id, "on_unload", error))
+    failures.extend(StepFailure(plugin_id, "undo", error) for error in loaded.context.close())
+    failures.extend(_close(plugin_id, loaded.source))
+    return tuple(failures)
+
+
+def describe_failure(step: str, error: BaseException) -> PluginFailure:
+    """Keep a failure as text, free of the frames that an exception holds."""
+    from traceback import format_exception
+
+    kind = type(error)
+    return PluginFailure(step, f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(format_exception(error)))
+
+
+def _release(plugin_id: str, context: PluginContext) -> Iterator[StepFailure]:
+    context.withdraw()
+    return (StepFailure(plugin_id, "undo", error) for error in context.close())
+
+
+def _close(plugin_id: str, source: PluginSource) -> Iterator[StepFailure]:
+    try:
+        source.close()
+    except BaseException as error:  # noqa: BLE001 - reported with the rest of what went wrong
+        yield StepFailure(plugin_id, "close", error)
+
+
+def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
+    """Refuse code that is no plugin, or says to be another one than it was registered as."""
+    for hook in ("on_load", "on_unload"):
+        if not callable(getattr(plugin, hook, None)):
+            raise TypeError(f"{type(plugin).__qualname__} is no plugin: its '{hook}' can't be called")
+    if getattr(plugin, "metadata", None) is None:
+        return
+    said = read_metadata(plugin)
+    if (said.id, said.version) != (metadata.id, metadata.version):
+        raise ValueError(
+            f"the code says to be '{said.id}' {said.version}, it was registered as '{metadata.id}' {metadata.version}"
+        )
+
+
+def _subscribe_on_event(plugin: Plugin, context: PluginContext) -> None:
+    """Subscribe the ``on_event`` hook, if the plugin overrides it, once to each of its event types."""
+    hook: Callable[[Any, PluginContext], None] | None = getattr(plugin, "on_event", None)
+    if hook is None or getattr(type(plugin), "on_event", None) is Plugin.on_event:
+        return
+
+    def on_event(event: Event) -> None:
+        hook(event, context)
+
+    on_event.__qualname__ = hook.__qualname__
+    on_event.__module__ = hook.__module__
+    wanted = dict.fromkeys(plugin.event_types)
+    for selector in ("*",) if "*" in wanted else wanted:
+        context.subscribe(selector, on_event)
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__

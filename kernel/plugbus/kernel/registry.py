@@ -1,0 +1,219 @@
+"""The registry: which plugins are known, in which state, and who offers what."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .errors import PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError, near_names
+from .versions import parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .metadata import PluginMetadata
+    from .plugin import Plugin, PluginSource
+
+T = TypeVar("T")
+
+
+class PluginState(Enum):
+    """Where a plugin is in its life: ``REGISTERED -> LOADING -> ACTIVE -> UNLOADING -> REGISTERED``, or ``FAILED``."""
+
+    REGISTERED = "registered"
+    LOADING = "loading"
+    ACTIVE = "active"
+    UNLOADING = "unloading"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailure:
+    """What went wrong, as text: an exception object would keep the failed plugin's frames alive.
+
+    Args:
+        step: ``open``, ``configure``, ``on_load``, ``provide``, or ``dependency`` where another plugin failed.
+        error_type: The exception's qualified name.
+        message: What it said.
+        traceback: The formatted traceback.
+    """
+
+    step: str
+    error_type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRecord:
+    """What is known of one plugin id at one moment.
+
+    Args:
+        metadata: Of the loaded version; while none is loaded, of the newest candidate.
+        state: Where it is in its life.
+        candidates: The sources of all registered versions, newest first.
+        source: Where the loaded version comes from.
+        plugin: The plugin itself while it is active.
+        failure: Why the last load failed.
+    """
+
+    metadata: PluginMetadata
+    state: PluginState
+    candidates: tuple[PluginSource, ...]
+    source: PluginSource | None = None
+    plugin: Plugin | None = None
+    failure: PluginFailure | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the plugin's id."""
+        return self.metadata.id
+
+    @property
+    def origin(self) -> str:
+        """Say where the plugin comes from."""
+        return (self.source or self.candidates[0]).origin
+
+
+class PluginRegistry:
+    """Map plugin ids to records. Readers get immutable snapshots; every change is one step.
+
+    All calls are safe from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._records: dict[str, PluginRecord] = {}
+        # Text of a capability to the ids that offer it, in order of registration.
+        self._by_capability: dict[str, dict[str, None]] = {}
+
+    def register(self, source: PluginSource) -> PluginRecord:
+        """Make a plugin known; a further version of a known id becomes one more candidate.
+
+        Raises:
+            PluginExistsError: This very version is registered; names both origins.
+        """
+        metadata = source.metadata
+        with self._lock:
+            present = self._records.get(metadata.id)
+            if present is None:
+                record = PluginRecord(metadata, PluginState.REGISTERED, (source,))
+                return self._put(metadata.id, None, record)
+            version = parse_version(metadata.version)
+            for other in present.candidates:
+                if parse_version(other.metadata.version) == version:
+                    raise PluginExistsError(metadata.id, metadata.version, source.origin, other.origin)
+            candidates = tuple(sorted((*present.candidates, source), key=_version_of, reverse=True))
+            return self._put(metadata.id, present, _settled(replace(present, candidates=candidates)))
+
+    def unregister(self, plugin_id: str, version: str | None = None) -> None:
+        """Forget a plugin, or one version of it.
+
+        Raises:
+            PluginNotFoundError: It is not known.
+            PluginStateError: It is loaded, or on its way.
+        """
+        with self._lock:
+            record = self.record(plugin_id)
+            wanted = None if version is None else parse_version(version)
+            staying = tuple(one for one in record.candidates if wanted is not None and _version_of(one) != wanted)
+            if wanted is not None and len(staying) == len(record.candidates):
+                raise PluginNotFoundError(f"{plugin_id} {version}")
+            if record.source is not None and record.source not in staying:
+                raise PluginStateError("unregister", plugin_id, str(record.state), "unload it first")
+            if staying:
+                self._put(plugin_id, record, _settled(replace(record, candidates=staying)))
+            else:
+                self._drop_from_index(record)
+                del self._records[plugin_id]
+
+    def change(self, plugin_id: str, **facts: Any) -> PluginRecord:
+        """Replace facts of a record in one step. For the kernel alone."""
+        with self._lock:
+            record = self.record(plugin_id)
+            return self._put(plugin_id, record, _settled(replace(record, **facts)))
+
+    def record(self, plugin_id: str) -> PluginRecord:
+        """Return what is known of a plugin now.
+
+        Raises:
+            PluginNotFoundError: It is not registered; offers near names.
+        """
+        try:
+            return self._records[plugin_id]
+        except KeyError:
+            raise PluginNotFoundError(plugin_id, near_names(plugin_id, self._records)) from None
+
+    @overload
+    def get(self, plugin_id: str) -> Plugin: ...
+    @overload
+    def get(self, plugin_id: str, expected: type[T]) -> T: ...
+    def get(self, plugin_id: str, expected: type[Any] | None = None) -> Any:
+        """Return an active plugin.
+
+        Raises:
+            PluginNotFoundError: It is not registered.
+            PluginStateError: It is not active.
+            PluginTypeError: It is of another type than expected; names both.
+        """
+        record = self.record(plugin_id)
+        if record.plugin is None:
+            raise PluginStateError("get", plugin_id, str(record.state), "load it first")
+        if expected is not None and not isinstance(record.plugin, expected):
+            raise PluginTypeError(plugin_id, expected.__qualname__, type(record.plugin).__qualname__)
+        return record.plugin
+
+    def snapshot(self) -> Mapping[str, PluginRecord]:
+        """Return all records as they are now, in order of registration."""
+        with self._lock:
+            return MappingProxyType(dict(self._records))
+
+    def list(self, state: PluginState | None = None) -> tuple[str, ...]:
+        """Return the ids, sorted; of one state alone if given."""
+        return tuple(sorted(one.id for one in self.snapshot().values() if state is None or one.state is state))
+
+    def find_by_capability(self, capability: str) -> tuple[PluginRecord, ...]:
+        """Return the plugins that offer a capability, in order of registration, from an index."""
+        with self._lock:
+            return tuple(self._records[plugin_id] for plugin_id in self._by_capability.get(capability, ()))
+
+    def __contains__(self, plugin_id: object) -> bool:
+        return plugin_id in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[PluginRecord]:
+        return iter(self.snapshot().values())
+
+    def _put(self, plugin_id: str, old: PluginRecord | None, new: PluginRecord) -> PluginRecord:
+        if old is None or new.metadata is not old.metadata:
+            if old is not None:
+                self._drop_from_index(old)
+            for capability in new.metadata.provides:
+                self._by_capability.setdefault(str(capability), {})[plugin_id] = None
+        self._records[plugin_id] = new
+        return new
+
+    def _drop_from_index(self, record: PluginRecord) -> None:
+        for capability in record.metadata.provides:
+            offering = self._by_capability[capability]
+            del offering[record.id]
+            if not offering:
+                del self._by_capability[capability]
+
+
+def _version_of(source: PluginSource) -> Any:
+    return parse_version(source.metadata.version)
+
+
+def _settled(record: PluginRecord) -> PluginRecord:
+    """Let a record describe what is loaded, or else its newest candidate."""
+    metadata = (record.source or record.candidates[0]).metadata
+    return record if metadata is record.metadata else replace(record, metadata=metadata)

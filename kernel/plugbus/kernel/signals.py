@@ -1,0 +1,189 @@
+"""What the bus keeps: subscriptions, the blinker signals that hold them, and the routes built from those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
+
+from blinker import NamedSignal
+from blinker.base import ANY, ANY_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import RLock
+    from types import TracebackType
+
+    from .events import Event
+
+
+class Subscription:
+    """One subscriber of the bus. ``cancel`` it, or use it as a context manager.
+
+    Attributes:
+        selector: The event class's name, the topic, or ``"*"``.
+        handler: What is called.
+        owner: The plugin on whose behalf it was made, empty for the host.
+        order: Its place among all subscriptions of the bus.
+    """
+
+    __slots__ = ("__weakref__", "_is_cancelled", "_signal", "handler", "order", "owner", "selector")
+
+    def __init__(
+        self, signal: EventSignal, handler: Callable[[Any], object], owner: str, order: int, selector: str
+    ) -> None:
+        self._signal = signal
+        self._is_cancelled = False
+        self.handler = handler
+        self.owner = owner
+        self.order = order
+        self.selector = selector
+
+    def __call__(self, event: Event) -> object:
+        """Serve an event that blinker code sends through the signal."""
+        return self.handler(event)
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether events arrive."""
+        return not self._is_cancelled and self._signal.holds(self)
+
+    def activate(self) -> None:
+        """Begin to hear events. Does nothing once it was cancelled, or is active."""
+        if not self._is_cancelled:
+            self._signal.connect(self, weak=False)
+
+    def cancel(self) -> bool:
+        """Hear nothing more, also of the event that is being delivered now. Tell whether it was active."""
+        self._is_cancelled = True
+        return self._signal.drop(self)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def __repr__(self) -> str:
+        return f"<Subscription of {handler_name(self.handler)} to {self.selector!r}>"
+
+
+class Route(list["Callable[[Any], object]"]):
+    """The subscribers of one kind of event, in order, ready to be called in a bare loop.
+
+    A route is never changed, with one exception: when a subscription is cancelled, its place is taken by a function
+    that does nothing, so that a delivery that is walking this list skips it. It costs the delivery nothing.
+    """
+
+    __slots__ = ("__weakref__", "key", "receivers")
+
+    def __init__(self, key: type[Event] | str, receivers: tuple[object, ...]) -> None:
+        super().__init__(map(_handler_of, receivers))
+        self.key = key
+        self.receivers = receivers
+
+    def silence(self, receiver: object) -> None:
+        """Replace a receiver by one that does nothing."""
+        for place, one in enumerate(self.receivers):
+            if one is receiver:
+                self[place] = _ignore
+
+    def receiver_of(self, handler: Callable[[Any], object]) -> object:
+        """Return what a handler of this route was made of: a subscription, or a receiver of blinker's."""
+        for one in self.receivers:
+            if one is handler or (isinstance(one, Subscription) and one.handler is handler):
+                return one
+        return handler
+
+
+class RouteTable(Protocol):
+    """Who wants to know that a route is out of date: the bus."""
+
+    def forget_route(self, route: Route) -> None:
+        """Build the route anew before it is used again."""
+        ...
+
+
+class EventSignal(NamedSignal):
+    """A blinker signal of one selector that tells the bus when its receivers change, and locks around it."""
+
+    def __init__(self, name: str, lock: RLock, table: RouteTable) -> None:
+        super().__init__(name)
+        self._lock = lock
+        self._table = table
+        self._routes: list[ref[Route]] = []
+
+    def connect(self, receiver: Any, sender: Any = ANY, weak: bool = True) -> Any:
+        """Connect as blinker does, then rebuild the routes."""
+        with self._lock:
+            try:
+                return super().connect(receiver, sender, weak)
+            finally:
+                self._forget()
+
+    def _disconnect(self, receiver_id: Any, sender_id: Any) -> None:
+        """Every way out leads here: an explicit disconnect, and the end of a weakly held receiver."""
+        with self._lock:
+            receiver = self.receivers.get(receiver_id)
+            super()._disconnect(receiver_id, sender_id)
+            for route in self._live_routes():
+                route.silence(receiver)
+            self._forget()
+
+    def holds(self, subscription: Subscription) -> bool:
+        """Tell whether the subscription is connected."""
+        return id(subscription) in self.receivers
+
+    def drop(self, subscription: Subscription) -> bool:
+        """Disconnect a subscription; tell whether it was connected."""
+        with self._lock:
+            if not self.holds(subscription):
+                return False
+            self.disconnect(subscription)
+            return True
+
+    def subscriptions(self) -> Iterator[Subscription]:
+        """Yield the subscriptions that are connected."""
+        return (one for one in tuple(self.receivers.values()) if isinstance(one, Subscription))
+
+    def bus_receivers(self) -> Iterator[object]:
+        """Yield what every event of this selector goes to, in the order in which it was connected.
+
+        What blinker code connected for one certain sender is not among it: the bus has no senders.
+        """
+        for_all = self._by_sender.get(ANY_ID, ())
+        return (receiver for receiver_id, receiver in tuple(self.receivers.items()) if receiver_id in for_all)
+
+    def feeds(self, route: Route) -> None:
+        """Remember that ``route`` was built from this signal."""
+        self._routes.append(ref(route))
+
+    def _forget(self) -> None:
+        live = list(self._live_routes())
+        for route in live:
+            self._table.forget_route(route)
+        self._routes = [ref(route) for route in live]
+
+    def _live_routes(self) -> Iterator[Route]:
+        return (route for one in self._routes if (route := one()) is not None)
+
+
+def handler_name(handler: object) -> str:
+    """Return the qualified name of a callable for reports."""
+    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+    return f"{getattr(handler, '__module__', '')}.{name}"
+
+
+def _handler_of(receiver: Any) -> Callable[[Any], object]:
+    """Return what to call for an entry of a signal's table: a subscription, a weak reference, or a function."""
+    if isinstance(receiver, Subscription):
+        return receiver.handler
+    if isinstance(receiver, ref):
+        # A route must not keep alive what blinker holds weakly.
+        return lambda event: None if (found := receiver()) is None else found(event)
+    return receiver  # type: ignore[no-any-return] # blinker's table holds any callable
+
+
+def _ignore(event: object) -> None:
+    """Stand in for a subscriber that was cancelled while its route was walked."""
