@@ -1,0 +1,73 @@
+"""The one way in which an action is run, whichever executor carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
+from .context import RuntimeContext
+from .validation import validate_params, validate_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+    from plugbus.kernel import Event
+
+    from ..runs.context import RunContext
+    from .action import BaseAction
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """One action to be run, with all that is known of it before.
+
+    Args:
+        action_cls: The action.
+        params: Its parameters, validated or not.
+        name: The name that it is offered under; the class's own by default.
+        job_id: The job that this is.
+        env: Settings from outside.
+        run: The run that this job is part of.
+    """
+
+    action_cls: type[BaseAction[Any]]
+    params: Mapping[str, Any] | BaseModel | None = None
+    name: str | None = None
+    job_id: str | None = None
+    env: Mapping[str, Any] = field(default_factory=dict)
+    run: RunContext | None = None
+
+    @property
+    def label(self) -> str:
+        """Return the name for people and events."""
+        return self.name or self.action_cls.action_name or self.action_cls.__qualname__
+
+    def run_here(self, publish: Callable[[Event], None]) -> Any:
+        """Run the action in this thread, and publish what becomes of it.
+
+        Every executor ends here, wherever it carries the call: validate, make, execute, validate the result.
+
+        Raises:
+            ParamsError: The parameters do not fit.
+            ResultError: The result does not fit; it is kept in the error.
+            Exception: Whatever the action raises, as it is.
+        """
+        action_cls, label = self.action_cls, self.label
+        params = validate_params(action_cls, self.params, name=label)
+        ctx = RuntimeContext(env=self.env, job_id=self.job_id, publish=publish, run=self.run)
+        publish(ActionStarted(self.job_id, label))
+        start = monotonic()
+        try:
+            result = validate_result(action_cls, action_cls(params, ctx).execute(), name=label)
+        except Exception as error:
+            publish(ActionFailed(self.job_id, label, monotonic() - start, error))
+            raise
+        except BaseException:
+            publish(ActionCancelled(self.job_id, label, monotonic() - start))
+            raise
+        publish(ActionCompleted(self.job_id, label, monotonic() - start))
+        return result

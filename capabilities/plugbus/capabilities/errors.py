@@ -1,0 +1,129 @@
+"""Every error of the domain: what is wrong with an action, a run, or what it tracks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CapabilityError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class ActionDefinitionError(CapabilityError, TypeError):
+    """Refuse an action class that could not be run."""
+
+    def __init__(self, action: str, cause: str) -> None:
+        super().__init__(action, cause)
+        self.action = action
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot use action '{self.action}': {self.cause}"
+
+
+class ActionNotFoundError(CapabilityError, LookupError):
+    """Name an action that no loaded plugin offers, and what is near."""
+
+    def __init__(self, action: str, near: tuple[str, ...] = (), known: tuple[str, ...] = ()) -> None:
+        super().__init__(action, near, known)
+        self.action = action
+        self.near = near
+        self.known = known
+
+    def __str__(self) -> str:
+        names = self.near or self.known
+        if not names:
+            return f"cannot find action '{self.action}': no plugin offers any"
+        offered = " or ".join(f"'{name}'" for name in names) if self.near else ", ".join(f"'{one}'" for one in names)
+        tail = f"did you mean {offered}?" if self.near else f"there are {offered}"
+        return f"cannot find action '{self.action}': no plugin offers it; {tail}"
+
+
+class ParamsError(CapabilityError, ValueError):
+    """Refuse parameters, with every fault.
+
+    Args:
+        action: The action that they were meant for.
+        faults: One ``(path, why)`` for each fault; the path is dotted, such as ``optimiser.learning_rate``.
+    """
+
+    def __init__(self, action: str, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(action, faults)
+        self.action = action
+        self.faults = faults
+
+    def __str__(self) -> str:
+        told = "; ".join(f"{path}: {why}" if path else why for path, why in self.faults)
+        return f"cannot run action '{self.action}': {told}"
+
+
+class ResultError(CapabilityError, TypeError):
+    """Refuse what an action returned; the result is kept.
+
+    Args:
+        action: The action.
+        expected: Name of the declared result model.
+        faults: One ``(path, why)`` for each fault.
+        result: What the action returned.
+    """
+
+    def __init__(self, action: str, expected: str, faults: tuple[tuple[str, str], ...], result: Any) -> None:
+        super().__init__(action, expected, faults, result)
+        self.action = action
+        self.expected = expected
+        self.faults = faults
+        self.result = result
+
+    def __str__(self) -> str:
+        told = "; ".join(f"{path}: {why}" if path else why for path, why in self.faults)
+        return f"cannot accept result of action '{self.action}' as {self.expected}: {told}"
+
+
+class RunSpecError(CapabilityError, ValueError):
+    """Refuse a run's specification, with every fault."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return f"cannot run specification: {'; '.join(self.faults)}"
+
+
+class RunLifecycleError(CapabilityError, RuntimeError):
+    """Refuse to let a plugin start or end the run that it is part of, or to track after its end."""
+
+    def __init__(self, run_id: str, verb: str, cause: str) -> None:
+        super().__init__(run_id, verb, cause)
+        self.run_id = run_id
+        self.verb = verb
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot {self.verb} run '{self.run_id}': {self.cause}"
+
+
+class TrackingError(CapabilityError, ValueError):
+    """Refuse something that can't be tracked."""
+
+    def __init__(self, kind: str, key: str, cause: str) -> None:
+        super().__init__(kind, key, cause)
+        self.kind = kind
+        self.key = key
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot track {self.kind} '{self.key}': {self.cause}"
+
+
+class RunNotFoundError(CapabilityError, LookupError):
+    """Name a run that is not there."""
+
+    def __init__(self, wanted: str, root: str, remedy: str) -> None:
+        super().__init__(wanted, root, remedy)
+        self.wanted = wanted
+        self.root = root
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"cannot find run '{self.wanted}': it is not under {self.root}; {self.remedy}"

@@ -1,0 +1,156 @@
+"""Events of work that goes on. Whoever shows or stores progress, metrics and logs subscribes to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from plugbus.kernel import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LogLevel(StrEnum):
+    """How much a message matters, from least to most."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    DANGER = "danger"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEvent(Event):
+    """Root of the events of one job.
+
+    Args:
+        job_id: The job; inside a run it is the run's id.
+    """
+
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStarted(WorkEvent):
+    """An action begins."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCompleted(WorkEvent):
+    """An action returned a valid result after ``duration_s`` seconds."""
+
+    action: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFailed(WorkEvent):
+    """An action raised, or returned what it may not, after ``duration_s`` seconds."""
+
+    action: str
+    duration_s: float
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCancelled(WorkEvent):
+    """An action was stopped from outside after ``duration_s`` seconds."""
+
+    action: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReported(WorkEvent):
+    """Work came on.
+
+    Args:
+        current: What is done, from 0 to ``total``.
+        total: All there is, more than 0; None while it is not known.
+        category: Which of several things this is the progress of.
+    """
+
+    current: float
+    total: float | None
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRecorded(WorkEvent):
+    """Values were measured.
+
+    Args:
+        values: Name to number.
+        category: What they belong to, such as ``train``.
+        step: Epoch or iteration, from 0 on; None for values that belong to no step.
+    """
+
+    values: Mapping[str, float]
+    category: str | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLogged(WorkEvent):
+    """A message for people."""
+
+    level: LogLevel
+    message: str
+    is_for_developers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventLogged(WorkEvent):
+    """Something happened, with its facts.
+
+    Args:
+        name: What happened.
+        data: The facts, as plain data.
+        file: A file that belongs to it.
+    """
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnded(WorkEvent):
+    """The job will log nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(WorkEvent):
+    """A run begins; ``job_id`` is its id.
+
+    Args:
+        plugin_key: The plugin that does the work.
+        pipeline: Which of its workflows.
+        artifact_dir: Where the run keeps its files.
+    """
+
+    plugin_key: str
+    pipeline: str
+    artifact_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(WorkEvent):
+    """A run ended.
+
+    Args:
+        status: ``ok``, ``failed``, ``skipped`` or ``cancelled``.
+        duration_s: Seconds from its start.
+        message: Why, where it is not ``ok``.
+    """
+
+    status: str
+    duration_s: float
+    message: str | None = None

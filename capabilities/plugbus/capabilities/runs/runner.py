@@ -1,0 +1,159 @@
+"""Running something tracked: one beginning, one end, a summary, whatever happens between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from logging import getLogger
+from time import monotonic
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..actions.context import RuntimeContext
+from ..events import MetricsRecorded, RunEnded, RunStarted, encode_value
+from .context import RunContext
+from .result import RunResult, RunStatus
+from .tracking import RunTracking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from plugbus.kernel import EventBus
+
+    from .spec import PluginInfo, RunSpec
+    from .store import RunDirectory, RunStore
+    from .tracking import TrackingBackend
+
+SUMMARY_VERSION = 1
+
+
+class RunBody(Protocol):
+    """The work of a run: ``run(spec, *, context)`` of a plugin, or any callable of that form."""
+
+    def __call__(self, spec: RunSpec, /, *, context: RunContext) -> RunResult | Mapping[str, Any]:
+        """Do the work and return its result, or its outputs alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunEngine:
+    """Run work tracked.
+
+    1. A directory of its own is made, the tracking client starts the run, ``RunStarted`` is published.
+    2. The work runs with a ``RunContext``. Metrics that it publishes are tracked too.
+    3. On any outcome ``summary/run_summary.json`` is written, on a failure ``errors/exception.txt``; the files are
+       logged as artifacts; the tracking client ends the run, once; ``RunEnded`` is published.
+
+    An exception of the work becomes a result with status ``failed``. ``KeyboardInterrupt`` and its like make it
+    ``cancelled`` and are raised again when everything is written. Failures of tracking after the work are logged and
+    never replace its result.
+
+    Args:
+        store: Where runs are kept.
+        tracking: Makes the clients.
+        bus: Where events go.
+    """
+
+    store: RunStore
+    tracking: TrackingBackend
+    bus: EventBus
+
+    def run(self, spec: RunSpec, body: RunBody, *, plugin: PluginInfo | None = None) -> RunResult:
+        """Run ``body`` as ``spec`` says and return what came of it."""
+        directory = self.store.create(spec.plugin_key, spec.pipeline)
+        client = self.tracking.create_client()
+        client.start_run(directory.run_id, name=spec.short_name, tags=_tags(spec, plugin), artifact_dir=directory.path)
+        tracking = RunTracking(client, directory.run_id)
+        logger = RuntimeContext(job_id=directory.run_id, publish=self.bus.publish).logger
+        context = RunContext(directory.run_id, spec, tracking, directory.path, logger)
+        self.bus.publish(RunStarted(directory.run_id, spec.plugin_key, spec.pipeline, str(directory.path)))
+        started, start = datetime.now(UTC), monotonic()
+
+        def track(event: MetricsRecorded) -> None:
+            if event.job_id == directory.run_id:
+                tracking.log_metrics(event.values, event.step)
+
+        interrupt: BaseException | None = None
+        with self.bus.subscribe(MetricsRecorded, track):
+            try:
+                outcome = _as_result(body(spec, context=context))
+            except Exception as error:  # noqa: BLE001 - a failed run is a result
+                outcome = RunResult(status=RunStatus.FAILED, message=_told(error), error=error)
+            except BaseException as error:  # noqa: BLE001 - raised again below, when the run is written down
+                interrupt = error
+                outcome = RunResult(status=RunStatus.CANCELLED, message=_told(error), error=error)
+        result = replace(
+            outcome,
+            run_id=directory.run_id,
+            started_at_utc=started,
+            ended_at_utc=datetime.now(UTC),
+            duration_s=monotonic() - start,
+            artifact_dir=str(directory.path),
+        )
+        self._write_down(directory, spec, plugin, result)
+        _best_effort("log the artifacts of", directory.run_id, lambda: tracking.log_artifacts(directory.path))
+        tracking.close()
+        _best_effort("end the tracking of", directory.run_id, lambda: client.end_run(result.status.value))
+        self.bus.publish(RunEnded(directory.run_id, result.status.value, result.duration_s, result.message))
+        if interrupt is not None:
+            raise interrupt
+        return result
+
+    def _write_down(self, directory: RunDirectory, spec: RunSpec, plugin: PluginInfo | None, result: RunResult) -> None:
+        if result.status is RunStatus.FAILED and result.error is not None:
+            text = "".join(format_exception(result.error))
+            _best_effort("write the exception of", directory.run_id, lambda: directory.write_exception(text))
+        summary = {
+            "schema_version": SUMMARY_VERSION,
+            "run_id": result.run_id,
+            "status": result.status.value,
+            "started_at_utc": _iso(result.started_at_utc),
+            "ended_at_utc": _iso(result.ended_at_utc),
+            "duration_s": result.duration_s,
+            "message": result.message,
+            "spec": encode_value(spec),
+            "plugin": encode_value(plugin),
+            "outputs": encode_value(result.outputs),
+        }
+        _best_effort("write the summary of", directory.run_id, lambda: directory.write_summary(summary))
+
+
+def _tags(spec: RunSpec, plugin: PluginInfo | None) -> dict[str, str]:
+    """Return the tags of a run: the user's, and over them those that say what it is."""
+    known = {
+        "plugin": spec.plugin_key,
+        "pipeline": spec.pipeline,
+        "run_mode": spec.run_mode,
+        "dataset_id": spec.dataset_id,
+        "request_id": spec.request_id,
+        "seed": spec.seed,
+        "plugin_name": plugin.name if plugin else None,
+        "plugin_version": plugin.version if plugin else None,
+    }
+    return {**spec.tags, **{key: str(value) for key, value in known.items() if value is not None and value != ""}}
+
+
+def _as_result(returned: object) -> RunResult:
+    if isinstance(returned, RunResult):
+        return returned
+    from collections.abc import Mapping
+
+    if isinstance(returned, Mapping):
+        return RunResult(outputs=returned)
+    raise TypeError(f"cannot accept result of run: it is a {type(returned).__qualname__}, not a RunResult or a mapping")
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _best_effort(verb: str, run_id: str, step: Callable[[], object]) -> None:
+    """Do what must not replace the result of the work: a failure is logged."""
+    try:
+        step()
+    except Exception:
+        getLogger(__name__).exception("cannot %s run '%s'", verb, run_id, extra={"run_id": run_id})
