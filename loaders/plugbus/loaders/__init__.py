@@ -1,1 +1,46 @@
-"""To be filled."""
+"""How plugins are found and brought in, and the host that puts a kernel together from a file."""
+
+from .directory import BrokenPlugin, DirectoryLoader, DirectorySource, Discovery
+from .directory import DirectoryLoader as DynamicPluginLoader
+from .documents import Document, JsonValue, parse_document, read_document
+from .errors import DiscoveryError, LoaderError, MissingModulesError, PluginFolderError
+from .faults import DocumentError, Fault, Position
+from .host import Host, HostSettings
+from .hostfile import HOST_FILE_NAME, HostFile
+from .manifest import MANIFEST_NAME, Manifest
+from .namespaces import EntrypointError, ModuleNamespace, NamespaceFinder, PluginImportError
+from .static import StaticLoader
+from .static import StaticLoader as StaticPluginLoader
+from .validation import validate
+
+__all__ = [
+    "HOST_FILE_NAME",
+    "MANIFEST_NAME",
+    "BrokenPlugin",
+    "DirectoryLoader",
+    "DirectorySource",
+    "Discovery",
+    "DiscoveryError",
+    "Document",
+    "DocumentError",
+    "DynamicPluginLoader",
+    "EntrypointError",
+    "Fault",
+    "Host",
+    "HostFile",
+    "HostSettings",
+    "JsonValue",
+    "LoaderError",
+    "Manifest",
+    "MissingModulesError",
+    "ModuleNamespace",
+    "NamespaceFinder",
+    "PluginFolderError",
+    "PluginImportError",
+    "Position",
+    "StaticLoader",
+    "StaticPluginLoader",
+    "parse_document",
+    "read_document",
+    "validate",
+]

@@ -1,0 +1,46 @@
+"""The host file, ``plugbus.yaml``: which plugins a host uses, and how."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from plugbus.kernel import Capability, KernelError
+
+HOST_FILE_NAME: Final = "plugbus.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PluginSelection(_Strict):
+    """Which plugins a host uses."""
+
+    folders: list[str] = Field(default=[], description="Folders of plugin folders, relative to this file.")
+    enabled: list[str] | None = Field(default=None, description="Ids to use; all that are found if left out.")
+    disabled: list[str] = Field(default=[], description="Ids not to use.")
+
+
+class HostFile(_Strict):
+    """A host's ``plugbus.yaml``."""
+
+    plugins: PluginSelection = Field(default=PluginSelection(), description="Which plugins are used.")
+    preferences: dict[str, str] = Field(
+        default={}, description="Capability to the id of the plugin that is to provide it."
+    )
+    config: dict[str, dict[str, Any]] = Field(
+        default={}, description="Plugin id to its configuration, validated by the plugin's own model."
+    )
+    artifacts: str | None = Field(default=None, description="Where runs are kept, relative to this file.")
+
+    @field_validator("preferences")
+    @classmethod
+    def _check_capabilities(cls, preferences: dict[str, str]) -> dict[str, str]:
+        for text in preferences:
+            try:
+                Capability.parse(text)
+            except KernelError as error:
+                raise ValueError(str(error)) from error
+        return preferences
