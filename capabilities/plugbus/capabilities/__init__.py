@@ -13,11 +13,14 @@ from .actions import (
     validate_params,
     validate_result,
 )
+from .config import plugin_config
 from .errors import (
     ActionDefinitionError,
     ActionNotFoundError,
     CapabilityError,
+    NoRunError,
     ParamsError,
+    PluginConfigError,
     ResultError,
     RunLifecycleError,
     RunNotFoundError,
@@ -126,8 +129,10 @@ __all__ = [
     "MessageLogged",
     "MetricsRecorded",
     "NoResult",
+    "NoRunError",
     "ParamsError",
     "PluginCapability",
+    "PluginConfigError",
     "PluginEvent",
     "PluginInfo",
     "ProgressReported",
@@ -158,6 +163,7 @@ __all__ = [
     "encode_event",
     "encode_value",
     "find_action",
+    "plugin_config",
     "validate_params",
     "validate_result",
 ]

@@ -39,6 +39,18 @@ class ActionNotFoundError(CapabilityError, LookupError):
         return f"cannot find action '{self.action}': no plugin offers it; {tail}"
 
 
+class PluginConfigError(CapabilityError, ValueError):
+    """Refuse a plugin's configuration, with every fault as ``(path, why)``."""
+
+    def __init__(self, plugin_id: str, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(plugin_id, faults)
+        self.plugin_id = plugin_id
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return f"cannot configure plugin '{self.plugin_id}': {_told(self.faults)}"
+
+
 class ParamsError(CapabilityError, ValueError):
     """Refuse parameters, with every fault.
 
@@ -53,8 +65,7 @@ class ParamsError(CapabilityError, ValueError):
         self.faults = faults
 
     def __str__(self) -> str:
-        told = "; ".join(f"{path}: {why}" if path else why for path, why in self.faults)
-        return f"cannot run action '{self.action}': {told}"
+        return f"cannot run action '{self.action}': {_told(self.faults)}"
 
 
 class ResultError(CapabilityError, TypeError):
@@ -75,8 +86,7 @@ class ResultError(CapabilityError, TypeError):
         self.result = result
 
     def __str__(self) -> str:
-        told = "; ".join(f"{path}: {why}" if path else why for path, why in self.faults)
-        return f"cannot accept result of action '{self.action}' as {self.expected}: {told}"
+        return f"cannot accept result of action '{self.action}' as {self.expected}: {_told(self.faults)}"
 
 
 class RunSpecError(CapabilityError, ValueError):
@@ -103,6 +113,17 @@ class RunLifecycleError(CapabilityError, RuntimeError):
         return f"cannot {self.verb} run '{self.run_id}': {self.cause}"
 
 
+class NoRunError(CapabilityError, RuntimeError):
+    """Refuse what needs the files of a run to a job that is part of none."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"cannot keep files of job '{self.job_id}': it is part of no run; start it with ActionRunner.run"
+
+
 class TrackingError(CapabilityError, ValueError):
     """Refuse something that can't be tracked."""
 
@@ -127,3 +148,7 @@ class RunNotFoundError(CapabilityError, LookupError):
 
     def __str__(self) -> str:
         return f"cannot find run '{self.wanted}': it is not under {self.root}; {self.remedy}"
+
+
+def _told(faults: tuple[tuple[str, str], ...]) -> str:
+    return "; ".join(f"{path}: {why}" if path else why for path, why in faults)

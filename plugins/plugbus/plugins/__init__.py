@@ -1,1 +1,3 @@
-"""To be filled."""
+"""What ships with plugbus: each folder is a plugin with a manifest, found and loaded like any other."""
+
+__all__: list[str] = []

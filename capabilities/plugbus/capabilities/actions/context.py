@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import NoRunError
 from ..events import EventLogged, LogEnded, LogLevel, MessageLogged, MetricsRecorded, ProgressReported
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ class RuntimeContext:
     def __post_init__(self) -> None:
         if self.logger is None:
             self.logger = EventLogger(self)
+
+    @property
+    def current_run(self) -> RunContext:
+        """Return the run that this job is part of.
+
+        Raises:
+            NoRunError: It is part of none, and so has no directory for files.
+        """
+        if self.run is None:
+            raise NoRunError(self.job_id or "")
+        return self.run
 
     def log(self, event: str, data: Mapping[str, Any] | None = None, file: str | None = None) -> None:
         """Log that something happened, with its facts and a file that belongs to it."""

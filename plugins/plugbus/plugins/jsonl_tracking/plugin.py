@@ -1,0 +1,53 @@
+"""The plugin that tracks runs in files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from plugbus.capabilities import TRACKING, WorkEvent, plugin_config
+from plugbus.kernel import Plugin
+
+from .client import JsonlTrackingClient
+from .recorder import EventRecorder
+
+if TYPE_CHECKING:
+    from plugbus.kernel import PluginContext
+
+
+class JsonlTrackingConfig(BaseModel):
+    """Configuration of tracking in files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    events: bool = Field(default=True, description="Record the events of each run too.")
+
+
+class JsonlTrackingBackend:
+    """Make a client for each run.
+
+    Args:
+        recorder: Records the events of the runs; None to leave them out.
+    """
+
+    def __init__(self, recorder: EventRecorder | None = None) -> None:
+        self._recorder = recorder
+
+    def create_client(self) -> JsonlTrackingClient:
+        """Return a client that no other run uses."""
+        return JsonlTrackingClient(self._recorder)
+
+
+class JsonlTrackingPlugin(Plugin):
+    """Offer tracking in files, and record the events of runs."""
+
+    config_model: ClassVar[type[BaseModel]] = JsonlTrackingConfig
+
+    def on_load(self, ctx: PluginContext) -> None:
+        """Provide the backend and begin to listen."""
+        config = plugin_config(ctx, JsonlTrackingConfig)
+        recorder = EventRecorder() if config.events else None
+        if recorder is not None:
+            ctx.subscribe(WorkEvent, recorder.record)
+        ctx.provide(TRACKING, JsonlTrackingBackend(recorder))
