@@ -44,6 +44,7 @@ class ProvidedCapability(_Strict):
 
     capability: CapabilityText = Field(description="Text form, such as executor or action(digits.train).")
     version: VersionText = Field(default="1.0.0", description="Version of the contract.")
+    description: str = Field(default="", description="One sentence for people.")
 
 
 class RequiredCapability(_Strict):

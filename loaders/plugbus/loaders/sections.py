@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from .faults import DocumentError
+from .faults import DocumentError, Position
 from .validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .documents import Document, JsonValue
-    from .faults import DocumentPath, Position
+    from .faults import DocumentPath
 
 M = TypeVar("M", bound=BaseModel)
 V = TypeVar("V", "Position", str)
@@ -32,7 +32,8 @@ def validate_section(model: type[M], document: Document, path: DocumentPath) -> 
     section = replace(
         document,
         data={} if data is None else data,
-        positions=_below(path, document.positions),
+        # Where nothing stands, faults are told at the beginning of what holds it.
+        positions={(): _nearest(path, document), **_below(path, document.positions)},
         key_positions=_below(path, document.key_positions),
         spellings=_below(path, document.spellings),
     )
@@ -41,6 +42,13 @@ def validate_section(model: type[M], document: Document, path: DocumentPath) -> 
     except DocumentError as error:
         faults = tuple(replace(fault, path=(*path, *fault.path)) for fault in error.faults)
         raise DocumentError(error.source, faults) from error
+
+
+def _nearest(path: DocumentPath, document: Document) -> Position:
+    for length in range(len(path), -1, -1):
+        if path[:length] in document.positions:
+            return document.positions[path[:length]]
+    return Position(1, 1)
 
 
 def _below(path: DocumentPath, table: Mapping[DocumentPath, V]) -> dict[DocumentPath, V]:

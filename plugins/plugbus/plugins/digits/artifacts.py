@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 import os
+import tokenize
 import uuid
 import zipfile
-import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -32,11 +32,12 @@ MODEL_VERSION = 1
 MAX_MODEL_BYTES = 16 * 2**20  # unpacked; the widest network of this plugin has 0.6 MiB
 ANOTHER_FILE = "export the model again, or choose another file"
 
-# What zipfile, zlib and numpy raise for an entry that was damaged or made to harm.
+# What zipfile and numpy's reader of array headers raise for an entry that was damaged or made to harm.
 BROKEN_ENTRY = (
     zipfile.BadZipFile,
-    zlib.error,
+    tokenize.TokenError,
     EOFError,
+    IndexError,
     MemoryError,
     OverflowError,
     RuntimeError,
@@ -266,6 +267,8 @@ def _read(path: str, file: BinaryIO) -> Predictor:
         size = sum(entry.file_size for entry in archive.infolist())
         if size > MAX_MODEL_BYTES:
             raise ModelFileError(path, f"it unpacks to {size} bytes, more than {MAX_MODEL_BYTES}")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ModelFileError(path, "it holds a compressed entry, which this format does not have")
         layers, digest = _read_header(path, archive)
         pairs = list(pairwise(layers))
         predictor = Predictor(

@@ -21,7 +21,7 @@ ValidationFraction = Annotated[
 ]
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-InkCount = Annotated[float, Field(ge=0, le=LEVELS, allow_inf_nan=False)]
+InkCount = Annotated[float, Field(ge=0, le=LEVELS)]
 
 
 class Params(BaseModel):

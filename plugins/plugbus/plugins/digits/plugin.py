@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from plugbus.capabilities import Action
+from plugbus.capabilities import Action, BaseAction
 from plugbus.kernel import Plugin
 
 from .actions import PLUGIN, EvaluateAction, ExportAction, PredictAction, PrepareAction, TrainAction
@@ -12,7 +12,7 @@ from .actions import PLUGIN, EvaluateAction, ExportAction, PredictAction, Prepar
 if TYPE_CHECKING:
     from plugbus.kernel import PluginContext
 
-ACTIONS = {
+ACTIONS: dict[str, type[BaseAction[Any]]] = {
     "prepare": PrepareAction,
     "train": TrainAction,
     "evaluate": EvaluateAction,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
+import struct
 import sys
 import threading
 import zipfile
@@ -306,17 +306,58 @@ def test_a_pickle_in_a_model_file_is_not_run(tmp_path: Path, model: TrainedModel
     assert mark.exists()  # the trap does work
 
 
-def test_an_array_that_claims_to_be_huge_is_refused(tmp_path: Path, model: TrainedModel) -> None:
-    path = save_model(tmp_path / "digits.npz", model)
+def with_entry(path: Path, name: str, content: bytes) -> None:
+    """Replace one entry of an archive by other bytes."""
     with zipfile.ZipFile(path) as archive:
-        stored = {name: archive.read(name) for name in archive.namelist()}
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
-    stored["bias_0.npy"] = header.getvalue() + bytes(80)
+        stored = {entry: archive.read(entry) for entry in archive.namelist()} | {name: content}
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in stored.items():
-            archive.writestr(name, content)
-    with pytest.raises(ModelFileError, match="entry 'bias_0' can't be read"):
+        for entry, data in stored.items():
+            archive.writestr(entry, data)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1%s,)}" % ("0" * 15),  # 8 PB
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1%s,)}" % ("0" * 30),
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (True,)}",
+        "{'descr': (), 'fortran_order': False, 'shape': (10,)}",
+        "{'descr': 'O', 'fortran_order': False, 'shape': (10,)}",
+        "{",
+        "\t{}\n {",
+        "(" * 3000,
+        " " * 60_000,
+        "",
+    ],
+)
+def test_an_entry_whose_array_header_was_made_to_harm_is_refused(
+    tmp_path: Path, model: TrainedModel, header: str
+) -> None:
+    path = save_model(tmp_path / "digits.npz", model)
+    text = header.encode() + b"\n"
+    with_entry(path, "bias_1.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(80))
+    with pytest.raises(ModelFileError, match="entry 'bias_1' can't be read"):
+        load_model(path)
+
+
+def test_an_entry_that_claims_more_than_the_file_holds_is_refused(tmp_path: Path, model: TrainedModel) -> None:
+    path = save_model(tmp_path / "digits.npz", model)
+    content = bytearray(path.read_bytes())
+    # The sizes in the archive's directory: 20 bytes into the record whose name is 46 bytes in (PKWARE APPNOTE 4.3.12).
+    record = content.rindex(b"bias_1.npy") - 46
+    assert content[record : record + 4] == b"PK\x01\x02"
+    struct.pack_into("<II", content, record + 20, 2**20, 2**20)
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="entry 'bias_1' can't be read"):
+        load_model(path)
+
+
+def test_a_compressed_archive_is_refused(tmp_path: Path, model: TrainedModel) -> None:
+    path = save_model(tmp_path / "digits.npz", model)
+    with np.load(path) as archive:
+        np.savez_compressed(path, allow_pickle=False, **archive)
+    with pytest.raises(ModelFileError, match="it holds a compressed entry"):
         load_model(path)
 
 
@@ -333,6 +374,15 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "absent.npz")
     with pytest.raises(ModelFileError):
         load_model(tmp_path)
+
+
+def test_a_flipped_bit_in_an_array_is_refused_by_the_name_of_its_entry(tmp_path: Path, model: TrainedModel) -> None:
+    path = save_model(tmp_path / "digits.npz", model)
+    content = bytearray(path.read_bytes())
+    content[content.index(model.weights[1].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="entry 'weights_1' can't be read"):
+        load_model(path)
 
 
 def test_a_damaged_file_is_refused_or_reads_as_it_was(tmp_path: Path, model: TrainedModel) -> None:

@@ -29,13 +29,10 @@ MODULES = ("config", "data", "train", "eval", "artifacts")
 ROW: list[float] = [0.0, 16.0] * 32
 
 IMPORT_PRIVATELY = """
-import importlib, importlib.util, json, sys
+import importlib, json, sys, types
 folder, module = sys.argv[1:]
-spec = importlib.util.spec_from_file_location(
-    "_private_7", folder + "/__init__.py", submodule_search_locations=[folder]
-)
-sys.modules["_private_7"] = package = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(package)
+sys.modules["_private_7"] = package = types.ModuleType("_private_7")
+package.__path__ = [folder]
 importlib.import_module("_private_7." + module)
 print(json.dumps(sorted(sys.modules)))
 """

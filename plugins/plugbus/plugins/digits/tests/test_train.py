@@ -148,6 +148,14 @@ def test_the_ends_of_the_ranges_train_without_a_warning(
     assert np.isfinite(model.reports[-1].train_loss)
 
 
+def test_a_sample_held_for_impossible_has_a_finite_loss(splits: Splits) -> None:
+    part = splits.train
+    bright = Split(x=part.x * 1e5, y=part.y)  # logits so far apart that a true digit's probability is 0.0
+    model = fit(Splits(train=bright, validation=splits.validation, test=splits.test), epochs=1)
+    assert (model.predict_proba(bright.x)[np.arange(len(part)), part.y] == 0).any()
+    assert np.isfinite(model.reports[0].train_loss)
+
+
 def test_the_weights_are_read_only_copies(splits: Splits) -> None:
     model = fit(splits)
     before = [layer.copy() for layer in model.weights]

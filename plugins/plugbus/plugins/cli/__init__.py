@@ -1,0 +1,5 @@
+"""The ``plugbus`` command."""
+
+from .main import main
+
+__all__ = ["main"]

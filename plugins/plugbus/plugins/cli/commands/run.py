@@ -1,0 +1,200 @@
+"""``plugbus run``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from plugbus.capabilities import Action, ActionRunner, RunStatus, encode_value, find_action
+
+from ..main import FAILED, OK
+from ..options import param_options
+from ..output import say, write_facts, write_json
+from ..parameters import gather
+from ..session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugbus.capabilities import BaseAction, RunResult
+    from plugbus.loaders import Host
+
+_CONSOLE = "console"
+
+
+class ActionGroup(click.RichGroup):
+    """A group whose commands are the actions of all plugins; one is loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the actions, from the manifests alone."""
+        return sorted(_offers(_host(ctx)))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a stand-in with a line of help: lists of actions are written without loading any plugin."""
+        host = _host(ctx)
+        offers = _offers(host)
+        if cmd_name not in offers:
+            return None
+        return click.RichCommand(name=cmd_name, help=_description(host, cmd_name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Load the plugin of the action and make options of its parameters; offer near names where there is none."""
+        name, host = args[0], _host(ctx)
+        offers = _offers(host)
+        if name not in offers:
+            if name.startswith("-"):
+                ctx.fail(f"No such option {name!r}; the options of an action come after it.")
+            near = get_close_matches(name, offers, n=3)
+            tail = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; see plugbus list"
+            broken = "".join(f"\nbroken: {one.error}" for one in host.broken)
+            ctx.fail(f"cannot find action {name!r}: no plugin offers it{tail}{broken}")
+        host.kernel.load(offers[name])
+        return name, _command(name, find_action(host.kernel.services, name)), args[1:]
+
+
+@click.group("run", cls=ActionGroup, subcommand_metavar="ACTION [OPTIONS]")
+def command() -> None:
+    """Run an action as a tracked run.
+
+    The options of an action are made of its parameters: plugbus run ACTION --help shows them. The result goes to
+    stdout, progress to stderr. Ctrl-C ends the run cleanly; its summary then says cancelled.
+    """
+
+
+_COMMON = (
+    click.RichOption(
+        ["--params", "params_file"],
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A YAML or JSON file with parameters; options win over it.",
+    ),
+    click.RichOption(["--executor"], metavar="PLUGIN", help="The plugin whose executor is to run the action."),
+    click.RichOption(["--tag", "tags"], multiple=True, metavar="KEY=VALUE", help="A tag of the run."),
+    click.RichOption(["--notes"], help="A note on the run, for people."),
+    click.RichOption(["--json", "as_json"], is_flag=True, help="Write JSON."),
+)
+
+
+def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
+    taken = [option for one in _COMMON for option in one.opts]
+    schema = action_cls.params_model.model_json_schema()
+    options = param_options(schema)
+
+    @click.pass_context
+    def run(
+        ctx: click.Context,
+        /,
+        *,
+        params_file: Path | None,
+        executor: str | None,
+        tags: tuple[str, ...],
+        notes: str | None,
+        as_json: bool,
+        **values: Any,
+    ) -> int:
+        given = {one.path: one.read(values[one.name]) for one in options if values[one.name] is not None}
+        flags = {one.path: one.flag(taken) for one in options}
+        params = gather(action_cls.params_model, params_file, given, flags)
+        session, host = ctx.find_object(Session) or Session(), _host(ctx)
+        _load_surroundings(host, executor)
+        runner = ActionRunner(host.kernel, session.store(host))
+        with _terminated_as_interrupted():
+            result = runner.run(name, params, executor=executor, tags=_parsed(tags), notes=notes)
+        _show(result, as_json=as_json)
+        return OK if result.is_ok else FAILED
+
+    help_text = (action_cls.__doc__ or "").strip()
+    parameters: list[click.Parameter] = [*(one.option(taken) for one in options), *_COMMON]
+    return click.RichCommand(name=name, callback=run, params=parameters, help=help_text)
+
+
+def _host(ctx: click.Context) -> Host:
+    """Return the host of this call; made when it is first asked for, closed with the outermost context."""
+    root = ctx.find_root()
+    host: Host | None = root.meta.get(__name__)
+    if host is None:
+        session = ctx.find_object(Session) or Session()
+        host = root.meta[__name__] = root.with_resource(session.open_host())
+    return host
+
+
+def _offers(host: Host) -> dict[str, str]:
+    """Map the actions that manifests declare to their plugins."""
+    return {
+        capability.qualifier: source.metadata.id
+        for source in host.sources
+        for capability in source.metadata.provides
+        if capability.qualifier is not None and capability == Action(capability.qualifier)
+    }
+
+
+def _description(host: Host, name: str) -> str:
+    """Return what a manifest says of an action, or else of its plugin."""
+    for source in host.sources:
+        for one in source.manifest.provides:
+            if not isinstance(one, str) and one.capability == str(Action(name)) and one.description:
+                return one.description
+    return host.kernel.registry.record(_offers(host)[name]).metadata.description
+
+
+def _load_surroundings(host: Host, executor: str | None) -> None:
+    """Load what carries, tracks and shows a run: the preferred plugins, and the console where it can be."""
+    kernel = host.kernel
+    preferences = host.settings.file.preferences
+    wanted = [executor or preferences["executor"], preferences["tracking"]]
+    console = next((one for one in host.sources if one.metadata.id == _CONSOLE), None)
+    if console is not None and not console.missing_modules:
+        wanted.append(_CONSOLE)
+    kernel.load(*wanted)
+
+
+def _parsed(tags: tuple[str, ...]) -> dict[str, str]:
+    wrong = [one for one in tags if "=" not in one]
+    if wrong:
+        raise click.UsageError(f"--tag {wrong[0]!r}: write KEY=VALUE")
+    return dict(one.split("=", 1) for one in tags)
+
+
+def _show(result: RunResult, *, as_json: bool) -> None:
+    if as_json:
+        shown: dict[str, Any] = {"run_id": result.run_id, "status": result.status.value, "message": result.message}
+        shown |= {"duration_s": result.duration_s, "artifact_dir": result.artifact_dir}
+        write_json({**shown, "outputs": encode_value(result.outputs)})
+    elif result.is_ok:
+        outputs = encode_value(result.outputs)
+        write_facts([(name, _short(value)) for name, value in outputs.items()] + [("run", result.run_id)])
+        write_facts([("artifacts", result.artifact_dir)])
+    if result.status is RunStatus.FAILED:
+        say(f"error: run '{result.run_id}' failed: {result.message}; see {result.artifact_dir}/errors/exception.txt")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_short(one) for one in value)
+    return str(value)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let a polite request to end (SIGTERM) end the run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,81 @@
+"""Parameters from a file and from options, validated together, each fault told where it was given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+from pydantic import BaseModel
+
+from plugbus.loaders import Document, DocumentError, Fault, Position, read_document, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+M = TypeVar("M", bound=BaseModel)
+
+COMMAND_LINE = "command line"
+
+
+def gather(
+    model: type[M], file: Path | None, given: Mapping[tuple[str, ...], Any], flags: Mapping[tuple[str, ...], str]
+) -> M:
+    """Return the parameters: what the file says, and over it what was given as options.
+
+    Args:
+        model: The parameters' model.
+        file: A YAML or JSON file.
+        given: Path of a parameter to its value.
+        flags: Path of a parameter to the option that it is given by.
+
+    Raises:
+        DocumentError: The file is no YAML.
+        UsageError: The parameters do not fit; tells every fault.
+    """
+    empty = Document(source=COMMAND_LINE, data={}, positions={}, key_positions={}, spellings={})
+    document = empty if file is None else read_document(file)
+    data = document.data
+    if not isinstance(data, dict):
+        raise click.UsageError(f"{document.source}: parameters are a mapping of names to values")
+    merged: dict[str, Any] = dict(data)
+    for path, value in given.items():
+        _put(merged, path, value)
+    try:
+        return validate(model, replace(document, data=merged, positions={**_everywhere(merged), **document.positions}))
+    except DocumentError as error:
+        told = [_told(fault, given, flags, is_file=file is not None) for fault in error.faults]
+        raise click.UsageError("\n".join(told)) from error
+
+
+def _everywhere(value: object, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Position]:
+    """Give every value a place; what was given as an option has none in the file, and is told by its option."""
+    found = {path: Position(1, 1)}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found |= _everywhere(inner, (*path, key))
+    return found
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for part in path[:-1]:
+        inner = data.get(part)
+        data[part] = data = dict(inner) if isinstance(inner, dict) else {}
+    data[path[-1]] = value
+
+
+def _told(
+    fault: Fault, given: Mapping[tuple[str, ...], Any], flags: Mapping[tuple[str, ...], str], *, is_file: bool
+) -> str:
+    path = tuple(str(part) for part in fault.path)
+    tail = f"; {fault.remedy}" if fault.remedy else ""
+    for option in given:
+        if path[: len(option)] == option:
+            return f"{flags[option]}: {fault.why}{tail}"
+    if is_file:
+        return str(fault)
+    missing = next((flag for option, flag in flags.items() if f"'{option[-1]}'" in fault.why), None)
+    if fault.why.startswith("missing key") and missing is not None:
+        return f"{missing} is missing"
+    return fault.text
