@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make demo` and `make test`. Each target makes .venv where there is none.
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := -p plugbus.kernel -p plugbus.capabilities -p plugbus.loaders -p plugbus.plugins
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types layers docs bench changelog clean
+
+help: ## Show this list.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plugbus needs Python 3.11 or newer; make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[cli,sklearn]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@ .venv/.demo
+
+.venv/.bench: .venv/.dev
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+demo: .venv/.demo ## Train and evaluate a classifier of 1,797 handwritten digits.
+	$(BIN)/plugbus run digits.train
+	$(BIN)/plugbus run digits.evaluate
+
+test: .venv/.dev ## Run the tests.
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: format lint types layers test docs ## Everything that has to be green before a commit.
+
+format: .venv/.dev ## Check the format (ruff format writes it).
+	$(BIN)/ruff format --check .
+
+lint: .venv/.dev ## Look for faults that a linter sees.
+	$(BIN)/ruff check .
+
+types: .venv/.dev ## Check the types, strictly, with two checkers.
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy tests plugins/plugbus/plugins/*/tests
+	$(BIN)/pyright --warnings
+
+layers: .venv/.dev ## Check the direction of imports.
+	$(BIN)/lint-imports
+
+docs: .venv/.dev ## Run every snippet of the docs, and check their links.
+	$(BIN)/python -m pytest -q README.md docs
+
+bench: .venv/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
+	$(BIN)/python -m benchmarks
+
+changelog: .venv/.dev ## Show what the next release's notes will say.
+	$(BIN)/towncrier build --draft --version next
+
+clean: ## Remove what was made, but not the runs in artifacts/.
+	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

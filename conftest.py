@@ -1,0 +1,95 @@
+"""Run the snippets of the docs: Python is executed, files are written, commands are given.
+
+- ```` ```python ```` blocks of one page share a namespace; a first line ``# file: NAME`` writes the block to a file.
+- ```` ```yaml ```` blocks with such a first line are written too.
+- ```` ```console ```` blocks: each ``$ command`` is run; the lines after it must be found in what it prints, in order,
+  where ``...`` stands for anything. ``# exit code N`` after a command says that it ends with another code than 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+ROOT = Path(__file__).parent
+
+
+def _written(example: Example) -> bool:
+    match = re.match(r"# file: (\S+)\n", example.parsed)
+    if match is None:
+        return False
+    path = Path(match[1])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(example.parsed[match.end() :], encoding="utf-8")
+    return True
+
+
+def _run_python(example: Example) -> None:
+    if not _written(example):
+        start = example.line + example.parsed.line_offset
+        code = compile("\n" * start + example.parsed, example.path, "exec", dont_inherit=True)
+        exec(code, example.namespace)  # noqa: S102 - the docs are ours
+
+
+def _write_yaml(example: Example) -> None:
+    _written(example)
+
+
+def _run_console(example: Example) -> None:
+    blocks = re.split(r"^\$ ", str(example.parsed), flags=re.MULTILINE)[1:]
+    for block in blocks:
+        command, _, expected = block.partition("\n")
+        command, _, comment = command.partition("  # exit code ")
+        words = shlex.split(command)
+        if words[0] in {"pip", "make"}:
+            continue  # set-up is what .ci/run does on a clean machine
+        done = subprocess.run(  # noqa: S603 - the docs are ours
+            words, capture_output=True, text=True, timeout=110, check=False, env={**os.environ, "NO_COLOR": "1"}
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == int(comment or 0), f"{command}: exit code {done.returncode}\n{printed}"
+        place = 0
+        for line in expected.splitlines():
+            wanted = line.strip().removesuffix("...").strip()
+            if wanted:
+                found = re.sub(r"\s+", " ", printed).find(re.sub(r"\s+", " ", wanted), place)
+                assert found >= 0, f"{command}: did not print {wanted!r}, but\n{printed}"
+                place = found
+
+
+def _enter(namespace: dict[str, Any]) -> None:
+    folder = tempfile.TemporaryDirectory(prefix="plugbus-docs-")
+    namespace["_sybil"] = (folder, Path.cwd(), os.environ["PATH"])
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    os.chdir(folder.name)
+
+
+def _leave(namespace: dict[str, Any]) -> None:
+    folder, before, path = namespace["_sybil"]
+    os.environ["PATH"] = path
+    os.chdir(before)
+    folder.cleanup()
+
+
+pytest_collect_file = Sybil(
+    parsers=[
+        SkipParser(),
+        CodeBlockParser("python", _run_python),
+        CodeBlockParser("yaml", _write_yaml),
+        CodeBlockParser("console", _run_console),
+    ],
+    patterns=["*.md"],
+    excludes=["plugins/**", "changes/**", "CHANGELOG.md", ".venv/**", ".nox/**"],
+    path=str(ROOT),
+    setup=_enter,
+    teardown=_leave,
+).pytest()

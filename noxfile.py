@@ -1,0 +1,69 @@
+"""The tests elsewhere: core without extras, oldest dependencies, other Pythons; and what the wheel holds."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["core", "lowest", "wheel", "extras"]
+nox.options.reuse_existing_virtualenvs = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+TEST_GROUP = nox.project.dependency_groups(PROJECT, "test")
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Install without extras: the core works, and imports nothing that an extra brings."""
+    session.install("-e", ".", *TEST_GROUP)
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def extras(session: nox.Session) -> None:
+    """Install everything, on each Python that is supported."""
+    session.install("-e", ".[all]", *TEST_GROUP, *nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Install the oldest dependencies that are promised."""
+    project = PROJECT["project"]
+    promised = list(project["dependencies"])
+    for extra, needed in project["optional-dependencies"].items():
+        if extra != "all":
+            promised += needed
+    session.install(*(re.sub(r">=", "==", one) for one in promised))
+    session.install("-e", ".", *TEST_GROUP)
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel: nothing but plugbus/ goes into site-packages, and typing markers and manifests are in it."""
+    session.install("build")
+    out = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    (built,) = sorted(out.glob("*.whl"))[-1:]
+    names = zipfile.ZipFile(built).namelist()
+    strangers = [one for one in names if not one.startswith("plugbus/") and ".dist-info/" not in one]
+    if strangers:
+        session.error(f"the wheel puts more than plugbus/ into site-packages: {strangers[:5]}")
+    if "plugbus/__init__.py" in names:
+        session.error("plugbus is a namespace package: there is no plugbus/__init__.py")
+    if any("/tests/" in one for one in names):
+        session.error("the wheel carries tests")
+    for layer in ("kernel", "capabilities", "loaders", "plugins"):
+        if f"plugbus/{layer}/py.typed" not in names:
+            session.error(f"plugbus/{layer}/py.typed is missing")
+    if "plugbus/plugins/digits/plugin.yaml" not in names:
+        session.error("the wheel lacks the manifests of the plugins")
+    # The wheel, and not the source tree, is what a user gets: use it from an empty folder.
+    session.install(f"{built}[cli]")
+    session.chdir(out)
+    session.run("plugbus", "list", "--json", silent=True)
