@@ -30,7 +30,8 @@ _AFTER_LOCAL = (2,)
 _PUBLIC = 6  # elements of a key in front of its local parts
 
 _WILDCARDS = ("*", "x", "X")
-_COMPARATOR = re.compile(r"\s*([\^~<>=!]*)\s*([^\s^~<>=!]*)\s*(.*)", re.DOTALL)
+# An operator and a version, either may be missing; an exclamation mark inside a version ends its epoch.
+_COMPARATOR = re.compile(r"\s*([\^~<>=!]*)\s*([^\s^~<>=!]*(?:![0-9][^\s^~<>=!]*)?)\s*")
 
 
 @final
@@ -57,25 +58,26 @@ class VersionRange:
         holes: list[Interval] = []
         named: list[Key] = []
         faults: list[VersionError] = []
-        parts = text.split(",")
-        for part in parts:
-            operator, operand, rest = _COMPARATOR.match(part).groups()  # type: ignore[union-attr]  # it matches any text
-            try:
-                (start, end), prerelease = _read(operator, operand)
-            except VersionError as fault:
-                faults.append(fault)
-                continue
-            if operator == "!=":
-                holes.append((start, end))
-            else:
-                low, high = max(low, start), min(high, end)
-                if prerelease is not None:
-                    named.append(prerelease)
-            if rest:
-                faults.append(
-                    VersionRangeError(text, f"no comma stands before '{rest}'", "join comparators with commas")
-                )
-                parts.append(rest)  # so that its own faults are named as well
+        for part in text.split(","):
+            place = 0
+            while not place or place < len(part):
+                comparator = next(_COMPARATOR.finditer(part, place))
+                operator, operand = comparator.groups()
+                if place:
+                    cause = f"no comma stands before '{operator}{operand}'"
+                    faults.append(VersionRangeError(text, cause, "join comparators with commas"))
+                try:
+                    (start, end), prerelease = _read(operator, operand)
+                except VersionError as fault:
+                    faults.append(fault)
+                    break
+                if operator == "!=":
+                    holes.append((start, end))
+                else:
+                    low, high = max(low, start), min(high, end)
+                    if prerelease is not None:
+                        named.append(prerelease)
+                place = comparator.end()
         if faults:
             raise _joined(text, faults)
         store = object.__setattr__
