@@ -22,6 +22,7 @@ import threading
 import typing
 from collections import deque
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.machinery import (
@@ -442,9 +443,16 @@ class ModuleNamespace:
         # models would change their identity. Looked up and not imported, as most plugins use no pydantic.
         generics = sys.modules.get("pydantic._internal._generics")
         models: typing.Any = getattr(generics, "_GENERIC_TYPES_CACHE", None)
+        if isinstance(models, ContextVar):  # 2.11 and 2.12 have one a context, and only this context's can be reached
+            models = models.get(None)
         for key in list(getattr(models, "data", ())):
             if self._is_mentioned(key):
-                models.pop(key, None)
+                model = models.pop(key, None)
+                # Before 2.14 a subscript at module level is also put into the module of its origin, the host's here.
+                module = sys.modules.get(getattr(model, "__module__", ""))
+                for name in [name for name, held in list(vars(module).items()) if held is model] if module else ():
+                    if "[" in name:  # no name that somebody has written
+                        vars(module).pop(name, None)
 
     def _is_mentioned(self, part: object) -> bool:
         """Return whether a class of the plugin is, or is an argument of, a part of a type."""
