@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .bus import EventBus
-from .errors import DependentsError, KernelClosedError, PluginStateError
+from .errors import DependentsError, PluginStateError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
 from .loading import Loading, LoadReport
 from .locator import ServiceLocator
@@ -69,7 +70,6 @@ class Kernel:
             preferences or {},
         )
         self._is_initialized = False
-        self._is_closed = False
 
     @property
     def bus(self) -> EventBus:
@@ -89,7 +89,7 @@ class Kernel:
     @property
     def is_closed(self) -> bool:
         """Tell whether the kernel was shut down."""
-        return self._is_closed
+        return self._transitions.is_closed
 
     def register(self, plugin: Plugin | PluginSource) -> str:
         """Make a plugin known, without running it; return its id.
@@ -98,7 +98,7 @@ class Kernel:
             PluginExistsError: This version is registered already.
             TypeError: It has no metadata.
         """
-        self._refuse_when_closed("register a plugin")
+        self._transitions.refuse_when_closed("register a plugin")
         source = _source_of(plugin)
         self._registry.register(source)
         self._bus.publish_kernel_event(PluginRegistered(source.metadata.id, source.metadata.version))
@@ -109,9 +109,10 @@ class Kernel:
 
         Raises:
             PluginNotFoundError: It is not known.
-            PluginStateError: It is loaded.
+            PluginStateError: It is loaded, or on its way.
         """
-        self._registry.unregister(plugin_id, version)
+        with self._transitions.lock:
+            self._registry.unregister(plugin_id, version)
         self._bus.publish_kernel_event(PluginUnregistered(plugin_id, version or ""))
 
     @overload
@@ -134,7 +135,9 @@ class Kernel:
         """Return what ``load`` would do, without doing it.
 
         Raises:
+            PluginNotFoundError: One is not registered.
             ResolutionError: The needs can't be met; names every cause.
+            FailedDependencyError: Only a plugin that failed before, and is not asked for itself, could meet them.
         """
         return self._loading.resolve(plugin_ids)
 
@@ -146,9 +149,11 @@ class Kernel:
         Raises:
             PluginNotFoundError: One is not registered.
             ResolutionError: The needs can't be met; nothing was run.
+            FailedDependencyError: Only a plugin that failed before, and is not asked for itself, could meet them.
             PluginLoadError: One failed; nothing of this call is left.
+            PluginStateError: This is a hook, and it needs a plugin that is being loaded or unloaded.
+            KernelClosedError: The kernel was shut down.
         """
-        self._refuse_when_closed("load plugins")
         return self._loading.load(plugin_ids)
 
     def load_all(self) -> LoadReport:
@@ -156,7 +161,6 @@ class Kernel:
 
         When all were tried for the first time, ``SystemInit`` is published.
         """
-        self._refuse_when_closed("load plugins")
         report = self._loading.load_all()
         with self._transitions.lock:
             is_first, self._is_initialized = not self._is_initialized, True
@@ -176,21 +180,23 @@ class Kernel:
             cascade: Unload those that need it too, before it.
 
         Raises:
-            PluginStateError: It is not active.
+            PluginNotFoundError: It is not registered.
+            PluginStateError: It is not active; or this is a hook, and something would have to be waited for.
             DependentsError: Others need it, and ``cascade`` was not given.
             PluginUnloadError: Something failed on the way; the plugins are unloaded all the same.
         """
         with self._transitions.lock:
-            self._transitions.wait_for((plugin_id,), "unload")
-            state = self._registry.record(plugin_id).state
-            if state is not PluginState.ACTIVE:
-                raise PluginStateError("unload", plugin_id, str(state), "only what is active can be unloaded")
-            dependents = self._transitions.dependents(plugin_id)
-            if dependents and not cascade:
-                raise DependentsError("unload", plugin_id, dependents)
-            leaving = (*dependents, plugin_id)
-            if self._transitions.wait_for(leaving, "unload"):
-                return self.unload(plugin_id, cascade=cascade)
+            while True:
+                self._transitions.wait_for((plugin_id,), "unload")
+                state = self._registry.record(plugin_id).state
+                if state is not PluginState.ACTIVE:
+                    raise PluginStateError("unload", plugin_id, str(state), "only what is active can be unloaded")
+                dependents = self._transitions.dependents(plugin_id)
+                if dependents and not cascade:
+                    raise DependentsError("unload", plugin_id, dependents)
+                leaving = (*dependents, plugin_id)
+                if not self._transitions.wait_for(leaving, "unload"):
+                    break
             self._loading.claim_for_unloading(leaving)
         self._loading.unload(leaving)
         return leaving
@@ -199,15 +205,30 @@ class Kernel:
         """Unload everything in reverse order, also if some fail; the second call does nothing.
 
         Raises:
+            PluginStateError: This is a hook: a plugin is being loaded or unloaded by the very caller.
             PluginUnloadError: Holds everything that failed.
         """
         with self._transitions.lock:
-            self._transitions.wait_for(self._registry.list(), "shut down with")
-            if self._is_closed:
+            if self.is_closed and self._transitions.is_inside:
                 return
-            self._is_closed = True
-        self._bus.publish_kernel_event(SystemShutdown())
+            while self._transitions.wait_for(self._registry.list(), "shut down with"):
+                pass  # what was loaded while this waited is waited for, too
+            if self.is_closed:
+                return
+            self._transitions.is_closed = True
+        try:
+            self._bus.publish_kernel_event(SystemShutdown())
+        except BaseException:
+            # An interrupted subscriber: everything is unloaded all the same, and what fails is reported as events.
+            with suppress(PluginUnloadError):
+                self._unload_all()
+            raise
+        self._unload_all()
+
+    def _unload_all(self) -> None:
         with self._transitions.lock:
+            while not self._transitions.is_inside and self._transitions.wait_for(self._registry.list(), "unload"):
+                pass  # what other threads are unloading
             leaving = tuple(one for one in reversed(self._transitions.loaded) if self._is_active(one))
             self._loading.claim_for_unloading(leaving)
         self._loading.unload(leaving)
@@ -225,10 +246,6 @@ class Kernel:
 
     def _is_active(self, plugin_id: str) -> bool:
         return self._registry.record(plugin_id).state is PluginState.ACTIVE
-
-    def _refuse_when_closed(self, verb: str) -> None:
-        if self._is_closed:
-            raise KernelClosedError(verb)
 
 
 def _source_of(plugin: Plugin | PluginSource) -> PluginSource:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from .context import PluginContext
-from .errors import PluginLoadError, UndeclaredCapabilityError
+from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityError
 from .plugin import Plugin, read_metadata
 from .registry import PluginFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .bus import EventBus
     from .events import Event
@@ -35,7 +36,7 @@ class StepFailure:
 
     Args:
         plugin_id: The plugin.
-        step: ``on_unload``, ``undo`` or ``close``.
+        step: ``on_unload``, ``undo``, ``close``, or ``publish`` where a subscriber of the kernel's events interrupted.
         error: What was raised.
     """
 
@@ -160,6 +161,10 @@ def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
     for hook in ("on_load", "on_unload"):
         if not callable(getattr(plugin, hook, None)):
             raise TypeError(f"{type(plugin).__qualname__} is no plugin: its '{hook}' can't be called")
+        if iscoroutinefunction(getattr(plugin, hook)):
+            raise TypeError(
+                f"{type(plugin).__qualname__} is no plugin: its '{hook}' is 'async def', which nothing awaits"
+            )
     if getattr(plugin, "metadata", None) is None:
         return
     said = read_metadata(plugin)
@@ -175,15 +180,26 @@ def _subscribe_on_event(plugin: Plugin, context: PluginContext) -> None:
     if hook is None or getattr(type(plugin), "on_event", None) is Plugin.on_event:
         return
 
+    if iscoroutinefunction(hook):
+        raise SubscriptionError("on_event", "the bus is synchronous and the hook is 'async def'")
+    wanted: Iterable[str | type[Event]] = getattr(plugin, "event_types", Plugin.event_types)
+    if isinstance(wanted, (str, type)):
+        raise TypeError(f"event_types is the single {wanted!r}; give a tuple of event classes and topics")
+
     def on_event(event: Event) -> None:
         hook(event, context)
 
-    on_event.__qualname__ = hook.__qualname__
-    on_event.__module__ = hook.__module__
-    wanted = dict.fromkeys(plugin.event_types)
-    for selector in ("*",) if "*" in wanted else wanted:
+    on_event.__qualname__ = getattr(hook, "__qualname__", type(hook).__qualname__)
+    on_event.__module__ = getattr(hook, "__module__", type(hook).__module__)
+    selectors = dict.fromkeys(wanted)
+    for selector in ("*",) if "*" in selectors else selectors:
         context.subscribe(selector, on_event)
 
 
 def _text(error: BaseException) -> str:
-    return f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
+    kind = type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a plugin's exception may be as broken as the plugin
+        text = "its text can't be made"
+    return f"{kind}: {text}" if text else kind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError, ResolutionError
 from .events import CapabilityProvided, CapabilityWithdrawn, PluginFailed, PluginLoaded, PluginUnloaded
 from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
-from .registry import PluginFailure, PluginState
+from .registry import PluginState
 from .resolver import Plan, resolve
 from .transitions import MOVING
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .bus import EventBus
+    from .events import KernelEvent
     from .lifecycle import LoadedPlugin
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
     from .plugin import Plugin
-    from .registry import PluginRegistry
+    from .registry import PluginFailure, PluginRegistry
     from .transitions import Transitions
 
 
@@ -63,8 +64,96 @@ class Loading:
         self._preferences = preferences
 
     def resolve(self, plugin_ids: Iterable[str]) -> Plan:
-        """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for."""
+        """Return what ``load`` would do.
+
+        Raises:
+            ResolutionError: The needs can't be met; names every cause.
+            FailedDependencyError: Only a plugin that failed, and is not asked for itself, could meet them.
+        """
         wanted = tuple(dict.fromkeys(plugin_ids))
+        with self._transitions.lock:
+            try:
+                plan = self._plan(wanted, retrying=False)
+            except ResolutionError:
+                # What failed may be all that is missing: then it is named, with its failure.
+                plan = self._plan(wanted, retrying=True)
+            for metadata in plan.order:
+                for used in plan.providers[metadata.id].values():
+                    failure = self._failure_of(used)
+                    if failure is not None and used not in wanted:
+                        raise FailedDependencyError(metadata.id, used, failure.message)
+            return plan
+
+    def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
+        """Load a plan, all or nothing."""
+        plan = self._claim(plugin_ids)
+        loaded: list[LoadedPlugin] = []
+        tried = 0
+        with self._transitions.changing():
+            try:
+                for metadata in plan.order:
+                    tried += 1
+                    loaded.append(self._bring_up(metadata))
+                    self._announce(loaded[-1])
+            except BaseException:
+                self._let_go(plan.order[tried:])
+                _raise_interrupt(self._give_back(loaded))
+                raise
+        return tuple(metadata.id for metadata in plan.order)
+
+    def load_all(self) -> LoadReport:
+        """Load what can be loaded of everything that is registered; the rest fails with its reason."""
+        plan, unmet = self._claim_all()
+        failures: dict[str, PluginFailure] = {}
+        loaded: list[str] = []
+        tried = 0
+        with self._transitions.changing():
+            try:
+                for event in unmet:
+                    failures[event.plugin_id] = describe_failure(event.step, event.error)
+                    self._bus.publish_kernel_event(event)
+                for metadata in plan.order:
+                    tried += 1
+                    try:
+                        self._refuse_when_lost(metadata, failures)
+                        one = self._bring_up(metadata)
+                    except FailedDependencyError as error:
+                        failures[metadata.id] = self._fail(metadata.id, "dependency", error)
+                        self._bus.publish_kernel_event(_failed(metadata, "dependency", error))
+                    except PluginLoadError as error:
+                        failures[metadata.id] = describe_failure(error.step, error.__cause__ or error)
+                    else:
+                        loaded.append(metadata.id)
+                        self._announce(one)
+            except BaseException:
+                self._let_go(plan.order[tried:])
+                raise
+        return LoadReport(tuple(loaded), MappingProxyType(failures))
+
+    def claim_for_unloading(self, plugin_ids: Iterable[str]) -> None:
+        """Mark active plugins as unloading; with the lock held."""
+        for plugin_id in plugin_ids:
+            self._registry.change(plugin_id, state=PluginState.UNLOADING)
+
+    def unload(self, plugin_ids: Iterable[str]) -> None:
+        """Take claimed plugins down, one after the other, whatever fails.
+
+        Raises:
+            PluginUnloadError: Holds everything that failed.
+        """
+        with self._transitions.changing():
+            failures = [failure for plugin_id in plugin_ids for failure in self._unload_one(plugin_id)]
+        _raise_interrupt(failures)
+        errors = [failure.error for failure in failures if isinstance(failure.error, Exception)]
+        if errors:
+            where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
+            raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
+
+    def _plan(self, wanted: Sequence[str], *, retrying: bool) -> Plan:
+        """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
+
+        A plugin that failed is left out where another one may meet the need, unless ``retrying``.
+        """
         candidates: list[PluginMetadata] = []
         active: list[PluginMetadata] = []
         seen: set[str] = set()
@@ -85,171 +174,169 @@ class Loading:
                         pending.append(str(need.target))
                         continue
                     offering = self._registry.find_by_capability(str(need.target))
-                    pending.extend(one.id for one in offering if one.state is not PluginState.FAILED)
+                    pending.extend(one.id for one in offering if retrying or one.state is not PluginState.FAILED)
         return resolve(candidates, wanted, self._preferences, active=active)
-
-    def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
-        """Load a plan, all or nothing."""
-        plan = self._claim(plugin_ids)
-        loaded: list[str] = []
-        with self._transitions.changing():
-            try:
-                for metadata in plan.order:
-                    self._load_one(metadata)
-                    loaded.append(metadata.id)
-            except BaseException:
-                self._let_go(plan.order[len(loaded) + 1 :])
-                self._give_back(loaded)
-                raise
-        return tuple(loaded)
-
-    def load_all(self) -> LoadReport:
-        """Load what can be loaded of everything that is registered; the rest fails with its reason."""
-        with self._transitions.lock:
-            wanted = [one.id for one in self._registry if one.plugin is None and one.state not in MOVING]
-            failures: dict[str, PluginFailure] = {}
-            possible = self._sift(wanted, failures)
-            plan = self._claim(possible)
-        for plugin_id, failure in failures.items():
-            self._transitions.settle(plugin_id, PluginState.FAILED, failure=failure)
-        loaded: list[str] = []
-        with self._transitions.changing():
-            for place, metadata in enumerate(plan.order):
-                lost = [used for used in plan.providers.get(metadata.id, {}).values() if used in failures]
-                try:
-                    if lost:
-                        raise FailedDependencyError(metadata.id, lost[0], failures[lost[0]].message)
-                    self._load_one(metadata)
-                    loaded.append(metadata.id)
-                except FailedDependencyError as error:
-                    failures[metadata.id] = self._fail(metadata, "dependency", error)
-                except PluginLoadError as error:
-                    failures[metadata.id] = describe_failure(error.step, error.__cause__ or error)
-                except BaseException:
-                    self._let_go(plan.order[place + 1 :])
-                    raise
-        return LoadReport(tuple(loaded), MappingProxyType(failures))
-
-    def claim_for_unloading(self, plugin_ids: Iterable[str]) -> None:
-        """Mark active plugins as unloading; with the lock held."""
-        for plugin_id in plugin_ids:
-            self._registry.change(plugin_id, state=PluginState.UNLOADING)
-
-    def unload(self, plugin_ids: Iterable[str]) -> None:
-        """Take claimed plugins down, one after the other, whatever fails.
-
-        Raises:
-            PluginUnloadError: Holds everything that failed.
-        """
-        with self._transitions.changing():
-            failures = [failure for plugin_id in plugin_ids for failure in self._unload_one(plugin_id)]
-        for failure in failures:
-            if not isinstance(failure.error, Exception):
-                raise failure.error
-        errors = [failure.error for failure in failures if isinstance(failure.error, Exception)]
-        if errors:
-            where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
-            raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
 
     def _claim(self, plugin_ids: Sequence[str]) -> Plan:
         """Resolve, and mark everything that is to be loaded as loading, in one step."""
         with self._transitions.lock:
             while True:
+                self._transitions.refuse_when_closed("load plugins")
                 self._transitions.wait_for(plugin_ids, "load")
                 plan = self.resolve(plugin_ids)
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
-            for metadata in plan.order:
-                for used in plan.providers.get(metadata.id, {}).values():
-                    failure = self._registry.record(used).failure
-                    if failure is not None and used not in plugin_ids:
-                        raise FailedDependencyError(metadata.id, used, failure.message)
-            for metadata in plan.order:
-                candidates = self._registry.record(metadata.id).candidates
-                source = next(one for one in candidates if one.metadata is metadata)
-                self._registry.change(metadata.id, state=PluginState.LOADING, source=source, failure=None)
-                self._transitions.bind(metadata.id, plan.providers.get(metadata.id, {}))
+            self._mark(plan)
             return plan
 
-    def _sift(self, wanted: list[str], failures: dict[str, PluginFailure]) -> list[str]:
+    def _claim_all(self) -> tuple[Plan, list[PluginFailed]]:
+        """Claim the largest possible plan; what can't be in it has failed, and is returned as events to publish."""
+        with self._transitions.lock:
+            while True:
+                self._transitions.refuse_when_closed("load plugins")
+                wanted = [one.id for one in self._registry if one.plugin is None and one.state not in MOVING]
+                possible, unmet = self._sift(wanted)
+                plan = self._plan(possible, retrying=True)
+                if not self._transitions.wait_for((one.id for one in plan.order), "load"):
+                    break
+            for metadata in plan.order:
+                unmet.pop(metadata.id, None)  # another one's need chose a version that is not chosen for itself
+            for plugin_id, error in unmet.items():
+                self._fail(plugin_id, "resolve", error)
+            self._mark(plan)
+            return plan, [
+                _failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()
+            ]
+
+    def _mark(self, plan: Plan) -> None:
+        for metadata in plan.order:
+            candidates = self._registry.record(metadata.id).candidates
+            source = next(one for one in candidates if one.metadata.version == metadata.version)
+            # The last failure is kept until this load has done better: it may never get its turn.
+            self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
+            self._transitions.bind(metadata, plan.providers[metadata.id])
+
+    def _sift(self, wanted: list[str]) -> tuple[list[str], dict[str, ResolutionError]]:
         """Return the largest prefix-greedy part of ``wanted`` that can be resolved; halving finds the others fast."""
         possible: list[str] = []
+        unmet: dict[str, ResolutionError] = {}
         pending = [wanted]
         while pending:
             part = pending.pop()
             try:
-                self.resolve((*possible, *part))
+                self._plan((*possible, *part), retrying=True)
             except ResolutionError as error:
                 if len(part) == 1:
-                    failures[part[0]] = describe_failure("resolve", error)
+                    unmet[part[0]] = error
                 else:
                     pending += [part[len(part) // 2 :], part[: len(part) // 2]]
             else:
                 possible += part
-        return possible
+        return possible, unmet
 
-    def _load_one(self, metadata: PluginMetadata) -> None:
+    def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
         source = self._registry.record(metadata.id).source
-        assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of _claim, for the type checker
+        assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of _mark, for the type checker
         bring_up = PluginBringUp(source, self._bus, self._services, self._configure)
         try:
             loaded = bring_up.run()
         except PluginLoadError as error:
-            self._report(metadata, bring_up.undo_failures)
-            self._fail(metadata, error.step, error.__cause__ or error)
+            cause = error.__cause__ or error
+            self._fail(metadata.id, error.step, cause)
+            events = [_failed(metadata, one.step, one.error) for one in bring_up.undo_failures]
+            untold = self._tell((*events, _failed(metadata, error.step, cause)))
+            _raise_interrupt((*bring_up.undo_failures, *untold))
             raise
         except BaseException:
             self._let_go((metadata,))
-            self._report(metadata, bring_up.undo_failures)
+            self._tell(_failed(metadata, one.step, one.error) for one in bring_up.undo_failures)
             raise
-        self._announce(metadata, loaded)
-
-    def _announce(self, metadata: PluginMetadata, loaded: LoadedPlugin) -> None:
         with self._transitions.lock:
             self._transitions.loaded[metadata.id] = loaded
-            self._transitions.settle(metadata.id, PluginState.ACTIVE, plugin=loaded.plugin)
+            self._transitions.settle(metadata.id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None)
+        return loaded
+
+    def _announce(self, loaded: LoadedPlugin) -> None:
+        metadata = loaded.context.metadata
         for provision in loaded.context.provisions:
             self._bus.publish_kernel_event(CapabilityProvided(str(provision.key), metadata.id))
         self._bus.publish_kernel_event(PluginLoaded(metadata.id, metadata.version))
 
-    def _fail(self, metadata: PluginMetadata, step: str, error: BaseException) -> PluginFailure:
+    def _refuse_when_lost(self, metadata: PluginMetadata, failures: Mapping[str, PluginFailure]) -> None:
+        """Raise where something that a plugin can't do without has failed; what is optional may."""
+        for used in self._transitions.needed(metadata.id):
+            if used in failures:
+                raise FailedDependencyError(metadata.id, used, failures[used].message)
+
+    def _fail(self, plugin_id: str, step: str, error: BaseException) -> PluginFailure:
         failure = describe_failure(step, error)
-        self._transitions.unbind(metadata.id)
-        self._transitions.settle(metadata.id, PluginState.FAILED, source=None, failure=failure)
-        self._bus.publish_kernel_event(PluginFailed(metadata.id, step, error, metadata.version))
+        self._transitions.unbind(plugin_id)
+        self._transitions.settle(plugin_id, PluginState.FAILED, source=None, failure=failure)
         return failure
 
+    def _failure_of(self, plugin_id: str) -> PluginFailure | None:
+        record = self._registry.record(plugin_id)
+        return record.failure if record.state is PluginState.FAILED else None
+
     def _let_go(self, claimed: Iterable[PluginMetadata]) -> None:
-        """Release the claim on plugins whose turn to be loaded will not come."""
+        """Put plugins whose load was not tried, or not carried through, back where they were."""
         for metadata in claimed:
             self._transitions.unbind(metadata.id)
-            self._transitions.settle(metadata.id, PluginState.REGISTERED, source=None)
+            has_failed = self._registry.record(metadata.id).failure is not None
+            state = PluginState.FAILED if has_failed else PluginState.REGISTERED
+            self._transitions.settle(metadata.id, state, source=None)
 
-    def _give_back(self, loaded: list[str]) -> None:
-        """Unload what a failed load had brought up; what fails on that way is reported, not raised."""
-        leaving = list(reversed(loaded))
+    def _give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
+        """Unload what a failed load had brought up; what fails on that way is reported and returned, not raised.
+
+        What other threads or hooks have taken down meanwhile is left alone, and so is what they have come to need.
+        """
+        leaving: dict[str, None] = {}
         with self._transitions.lock:
+            for one in reversed(loaded):
+                plugin_id = one.context.plugin_id
+                is_here = self._transitions.loaded.get(plugin_id) is one
+                if is_here and self._registry.record(plugin_id).state is PluginState.ACTIVE:
+                    leaving[plugin_id] = None
+                    if self._transitions.bereft(plugin_id, leaving):
+                        del leaving[plugin_id]
             self.claim_for_unloading(leaving)
-        for plugin_id in leaving:
-            self._unload_one(plugin_id)
+        return [failure for plugin_id in leaving for failure in self._unload_one(plugin_id)]
 
-    def _unload_one(self, plugin_id: str) -> tuple[StepFailure, ...]:
+    def _unload_one(self, plugin_id: str) -> list[StepFailure]:
         loaded = self._transitions.loaded[plugin_id]
         metadata = loaded.context.metadata
+        untold: list[StepFailure] = []
 
         def on_withdrawn(provisions: tuple[Provision, ...]) -> None:
-            for provision in provisions:
-                self._bus.publish_kernel_event(CapabilityWithdrawn(str(provision.key), plugin_id))
+            untold.extend(self._tell(CapabilityWithdrawn(str(one.key), plugin_id) for one in provisions))
 
         failures = take_down(loaded, on_withdrawn)
         with self._transitions.lock:
             del self._transitions.loaded[plugin_id]
             self._transitions.unbind(plugin_id)
             self._transitions.settle(plugin_id, PluginState.REGISTERED, source=None, plugin=None)
-        self._report(metadata, failures)
-        self._bus.publish_kernel_event(PluginUnloaded(plugin_id, metadata.version))
+        events = [_failed(metadata, one.step, one.error) for one in failures]
+        untold += self._tell((*events, PluginUnloaded(plugin_id, metadata.version)))
+        return [*failures, *untold]
+
+    def _tell(self, events: Iterable[KernelEvent]) -> list[StepFailure]:
+        """Publish on the way of a change that has to run to its end: return what comes back in place of raising it."""
+        failures: list[StepFailure] = []
+        for event in events:
+            try:
+                self._bus.publish_kernel_event(event)
+            except BaseException as error:  # noqa: BLE001 - an interrupted subscriber; raised when the change is done
+                failures.append(StepFailure(getattr(event, "plugin_id", ""), "publish", error))
         return failures
 
-    def _report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> None:
-        for failure in failures:
-            self._bus.publish_kernel_event(PluginFailed(metadata.id, failure.step, failure.error, metadata.version))
+
+def _failed(metadata: PluginMetadata, step: str, error: BaseException) -> PluginFailed:
+    return PluginFailed(metadata.id, step, error, metadata.version)
+
+
+def _raise_interrupt(failures: Iterable[StepFailure]) -> None:
+    """Raise the first that is no ordinary error: a Ctrl-C is not to be lost among failures."""
+    for failure in failures:
+        if not isinstance(failure.error, Exception):
+            raise failure.error

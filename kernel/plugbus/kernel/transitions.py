@@ -6,13 +6,17 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import PluginStateError
+from .errors import KernelClosedError, PluginStateError
+from .ranges import parse_range
 from .registry import PluginState
+from .versions import parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from .capabilities import Requirement
     from .lifecycle import LoadedPlugin
+    from .metadata import PluginMetadata
     from .registry import PluginRegistry
 
 MOVING = (PluginState.LOADING, PluginState.UNLOADING)
@@ -27,6 +31,7 @@ class Transitions:
     Attributes:
         lock: Guards every decision; never held while plugin or subscriber code runs.
         loaded: What is up, in the order of loading.
+        is_closed: Nothing may be loaded any more.
     """
 
     def __init__(self, registry: PluginRegistry) -> None:
@@ -35,9 +40,21 @@ class Transitions:
         self._settled = threading.Condition(self.lock)
         self._changing: dict[int, int] = {}
         self.loaded: dict[str, LoadedPlugin] = {}
+        self.is_closed = False
         self._uses: dict[str, Mapping[str, str]] = {}
-        # The reverse: id of what is used to its users, each with the targets that it meets for them.
-        self._users: dict[str, dict[str, list[str]]] = {}
+        self._needs: dict[str, tuple[Requirement, ...]] = {}
+        # Who can't do without a target, which is a plugin's id or, with True before it, a capability.
+        self._users: dict[tuple[bool, str], dict[str, None]] = {}
+
+    def refuse_when_closed(self, verb: str) -> None:
+        """Raise ``KernelClosedError`` after a shutdown; with the lock held where the answer must stay true."""
+        if self.is_closed:
+            raise KernelClosedError(verb)
+
+    @property
+    def is_inside(self) -> bool:
+        """Tell whether this thread is inside a change: in a hook, or in a subscriber of the change's events."""
+        return threading.get_ident() in self._changing
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -62,7 +79,7 @@ class Transitions:
         has_waited = False
         for plugin_id in plugin_ids:
             while plugin_id in self._registry and (state := self._registry.record(plugin_id).state) in MOVING:
-                if threading.get_ident() in self._changing:
+                if self.is_inside:
                     remedy = "a hook or a subscriber may not wait for that; call again when it is done"
                     raise PluginStateError(verb, plugin_id, str(state), remedy)
                 self._settled.wait()
@@ -75,45 +92,75 @@ class Transitions:
             self._registry.change(plugin_id, state=state, **facts)
             self._settled.notify_all()
 
-    def bind(self, plugin_id: str, uses: Mapping[str, str]) -> None:
+    def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
         """Remember what a plugin was resolved with: requirement's target to the id that meets it."""
-        self._uses[plugin_id] = uses
-        for target, used in uses.items():
-            self._users.setdefault(used, {}).setdefault(plugin_id, []).append(target)
+        self._uses[metadata.id] = uses
+        self._needs[metadata.id] = tuple(need for need in metadata.requirements if not need.optional)
+        for need in self._needs[metadata.id]:
+            self._users.setdefault(_target(need), {})[metadata.id] = None
 
     def unbind(self, plugin_id: str) -> None:
         """Forget what a plugin uses."""
-        for used in self._uses.pop(plugin_id, {}).values():
-            users = self._users.get(used, {})
-            users.pop(plugin_id, None)
-            if not users:
-                self._users.pop(used, None)
+        with self.lock:
+            self._uses.pop(plugin_id, None)
+            for need in self._needs.pop(plugin_id, ()):
+                users = self._users.get(_target(need), {})
+                users.pop(plugin_id, None)
+                if not users:
+                    self._users.pop(_target(need), None)
 
     def uses(self, plugin_id: str) -> Mapping[str, str]:
-        """Return what a plugin was resolved with, empty when it is not loaded."""
+        """Return what a plugin was resolved with, empty when it is not loaded; what is optional is among it."""
         return self._uses.get(plugin_id, {})
+
+    def needed(self, plugin_id: str) -> tuple[str, ...]:
+        """Return the ids that a plugin was resolved with and can't do without."""
+        uses = self.uses(plugin_id)
+        return tuple(dict.fromkeys(uses[str(need.target)] for need in self._needs.get(plugin_id, ())))
 
     def dependents(self, plugin_id: str) -> tuple[str, ...]:
         """Return what could not stay without a plugin, each before what it needs; the plugin itself is not in it.
 
-        A plugin that needs a capability stays when another loaded plugin offers it too.
+        A plugin stays without what it requires as optional, and without a provider of a capability that another
+        loaded plugin offers too, in its range.
         """
-        leaving: dict[str, None] = {}
+        gone = {plugin_id: None}
         pending = [plugin_id]
         while pending:
-            used = pending.pop()
-            for user, targets in self._users.get(used, {}).items():
-                is_bound = any(target == used or self._is_sole(target, used) for target in targets)
-                if is_bound and user not in leaving and user != plugin_id:
-                    leaving[user] = None
-                    pending.append(user)
-        if len(leaving) < 2:
-            return tuple(leaving)
+            # A plugin that stays thanks to another provider is asked again when that one is found to go.
+            bereft = self.bereft(pending.pop(), gone)
+            gone.update(dict.fromkeys(bereft))
+            pending += bereft
+        del gone[plugin_id]
+        if len(gone) < 2:
+            return tuple(gone)
         places = {one: place for place, one in enumerate(self.loaded)}
         # What is still on its way up was not loaded yet, so it comes after everything that is.
-        return tuple(sorted(leaving, key=lambda one: places.get(one, len(places)), reverse=True))
+        return tuple(sorted(gone, key=lambda one: places.get(one, len(places)), reverse=True))
 
-    def _is_sole(self, capability: str, plugin_id: str) -> bool:
-        """Tell whether no other loaded plugin offers a capability."""
-        others = self._registry.find_by_capability(capability)
-        return not any(one.id != plugin_id and one.state is PluginState.ACTIVE for one in others)
+    def bereft(self, used: str, gone: Mapping[str, None]) -> tuple[str, ...]:
+        """Return what needs a plugin of ``gone`` directly, could not stay without all of these, and is none of them."""
+        found = dict.fromkeys(self._users.get((False, used), ()))
+        for capability in self._registry.record(used).metadata.provides:
+            users = self._users.get((True, str(capability)), ())
+            found.update((user, None) for user in users if user not in gone and self._is_lost(user, capability, gone))
+        return tuple(user for user in found if user not in gone)
+
+    def _is_lost(self, user: str, capability: str, gone: Mapping[str, None]) -> bool:
+        """Tell whether ``user`` requires a capability that no loaded plugin besides ``gone`` offers in its range."""
+        needs = (need for need in self._needs[user] if need.is_capability and need.target == capability)
+        return not all(self._is_met(need, user, gone) for need in needs)
+
+    def _is_met(self, need: Requirement, user: str, gone: Mapping[str, None]) -> bool:
+        wanted = parse_range(need.range)
+        return any(
+            wanted.matches(parse_version(capability.version))
+            for one in self._registry.find_by_capability(str(need.target))
+            if one.state is PluginState.ACTIVE and one.id not in gone and one.id != user
+            for capability in one.metadata.provides
+            if capability == need.target
+        )
+
+
+def _target(need: Requirement) -> tuple[bool, str]:
+    return need.is_capability, str(need.target)
