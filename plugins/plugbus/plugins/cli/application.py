@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import rich_click as click
 
+from .main import WRONG
+
 COMMANDS: Final = {
     "completion": "Print the completion script of a shell.",
     "doctor": "Check this environment, the host file and every plugin.",
@@ -21,7 +23,18 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(click.RichGroup):
+class HelpfulGroup(click.RichGroup):
+    """A group that shows its help where no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help on stderr, as nothing was asked for, and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(WRONG)
+        return super().parse_args(ctx, args)
+
+
+class LazyGroup(HelpfulGroup):
     """A group whose commands are modules of ``commands``, imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -40,10 +53,13 @@ class LazyGroup(click.RichGroup):
         """Import the command that is to be run; offer near names for one that is not there."""
         name = args[0]
         if name not in COMMANDS:
+            if ctx.resilient_parsing:
+                return None, None, args
             if name.startswith("-"):
-                ctx.fail(f"No such option {name!r}.")
+                ctx.fail(f"there is no option {name!r}")
             near = get_close_matches(name, COMMANDS, n=2)
-            ctx.fail(f"No such command {name!r}." + (f" Did you mean {' or '.join(map(repr, near))}?" if near else ""))
+            tail = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            ctx.fail(f"there is no command {name!r}{tail}")
         module = import_module(f".commands.{name}", __package__)
         return name, module.command, args[1:]
 

@@ -30,13 +30,27 @@ def describe(error: BaseException) -> KnownFailure | None:
         return KnownFailure("\n".join((error.message, *(f"  {_told(one)}" for one in error.exceptions))), FAILED)
     if isinstance(error, PluginLoadError):
         cause = error.__cause__
-        is_told_by_cause = isinstance(cause, LoaderError | KernelError | CapabilityError)
-        return KnownFailure(str(cause) if is_told_by_cause else str(error), FAILED)
+        if isinstance(cause, LoaderError | KernelError | CapabilityError):
+            return KnownFailure(str(cause), FAILED)
+        place = "" if cause is None else _place(cause)
+        return KnownFailure(f"{error}{place}", FAILED)
     if isinstance(error, KernelError | LoaderError | CapabilityError):
         return KnownFailure(str(error), WRONG)
     if isinstance(error, OSError):
         return KnownFailure(str(error), FAILED)
     return None
+
+
+def _place(error: BaseException) -> str:
+    """Say where in a plugin's own code an error was raised."""
+    found = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("plugbus_plugin_"):
+            found = f"\n  at {code.co_filename}:{trace.tb_lineno}, in {code.co_qualname}"
+        trace = trace.tb_next
+    return found
 
 
 def _told(error: BaseException) -> str:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import rich_click as click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+
+RESERVED: Final = frozenset({"--params", "--executor", "--tag", "--notes", "--json", "--help"})
+"""What every action's command has of its own; a parameter of such a name is given as ``--params.json``."""
 
 _BOUNDS: Final = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 _DEEPEST: Final = 8
+_PATHS: Final = frozenset({"path", "file-path", "directory-path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,7 @@ class ParamOption:
     @property
     def kind(self) -> str:
         """Return the JSON type, or ``any`` where there are several."""
-        kinds = {one.get("type") for one in _branches(self.schema)} - {"null"}
-        found = kinds.pop() if len(kinds) == 1 else None
+        found = self._form.get("type")
         return found if isinstance(found, str) else "any"
 
     @property
@@ -46,76 +49,135 @@ class ParamOption:
         """Return what the parameter's author says of it."""
         return str(self.schema.get("description", ""))
 
-    def flag(self, taken: Sequence[str]) -> str:
-        """Return the option's name; one that the command has already gets ``params.`` before it."""
-        dotted = ".".join(self.path)
-        plain = f"--{dotted.replace('_', '-')}"
-        return f"--params.{dotted.replace('_', '-')}" if plain in taken else plain
+    @property
+    def flag(self) -> str:
+        """Return the option's name."""
+        dotted = ".".join(self.path).replace("_", "-")
+        return f"--params.{dotted}" if f"--{dotted}" in RESERVED else f"--{dotted}"
 
-    def option(self, taken: Sequence[str]) -> click.Option:
+    @property
+    def default_text(self) -> str:
+        """Return the default as it would be given; empty where there is none that says anything."""
+        default = self.schema.get("default")
+        if default is None or default in ([], {}, ""):
+            return ""
+        return default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+
+    def option(self) -> click.Option:
         """Return the option for click. What is not given is None: defaults are the model's."""
-        flag = self.flag(taken)
         text = " ".join(part for part in (self.description, self._hint()) if part)
         if self.kind == "boolean":
-            names = [f"{flag}/--no-{flag[2:]}", self.name]
+            names = [f"{self.flag}/--no-{self.flag[2:]}", self.name]
             return click.RichOption(names, default=None, help=text)
-        choices = self.schema.get("enum")
+        choices = self._form.get("enum")
         if choices and all(isinstance(one, str) for one in choices):
-            return click.RichOption([flag, self.name], type=click.Choice(choices), default=None, help=text)
-        return click.RichOption([flag, self.name], metavar=self._metavar(), default=None, help=text)
+            given = [*choices, "null"] if self._is_nullable else choices
+            return click.RichOption([self.flag, self.name], type=click.Choice(given), default=None, help=text)
+        return click.RichOption([self.flag, self.name], metavar=self._metavar(), default=None, help=text)
 
     def read(self, text: Any) -> Any:
         """Return a given text as data; what can't be read stays text, for the model to refuse."""
         if not isinstance(text, str):
             return text
-        kind = self.kind
-        if text == "null" and any(one.get("type") == "null" for one in _branches(self.schema)):
+        if text == "null" and self._is_nullable:
             return None
+        kind = self.kind
         if kind == "string":
             return text
-        try:
-            return json.loads(text)
-        except ValueError:
-            if kind == "array":
-                return [_number_or_text(part.strip()) for part in text.split(",")]
-            return text
+        parsed = _json_or_text(text)
+        if kind in {"integer", "number"}:
+            # A model takes true for 1; on a command line it is a mistake.
+            return parsed if isinstance(parsed, int | float) and not isinstance(parsed, bool) else text
+        if kind == "array" and not isinstance(parsed, list):
+            parts = [part.strip() for part in text.split(",")] if text.strip() else []
+            is_text = self._form.get("items", {}).get("type") == "string"
+            return parts if is_text else [_json_or_text(part) for part in parts]
+        return parsed
+
+    @property
+    def _form(self) -> Mapping[str, Any]:
+        """Return the schema of what is not null, if that is one."""
+        forms = [one for one in _branches(self.schema) if one.get("type") != "null"]
+        return forms[0] if len(forms) == 1 else {}
+
+    @property
+    def _is_nullable(self) -> bool:
+        return any(one.get("type") == "null" for one in _branches(self.schema))
 
     def _metavar(self) -> str:
         forms = {"integer": "INTEGER", "number": "NUMBER", "array": "A,B,… | JSON", "object": "JSON", "any": "VALUE"}
-        if self.schema.get("format") in {"path", "file-path", "directory-path"}:
-            return "PATH"
-        return forms.get(self.kind, "TEXT")
+        return "PATH" if self._form.get("format") in _PATHS else forms.get(self.kind, "TEXT")
 
     def _hint(self) -> str:
-        branches = _branches(self.schema)
-        bounds = [f"{sign}{one[key]}" for one in branches for key, sign in _BOUNDS.items() if key in one]
+        bounds = [f"{sign}{one[key]}" for one in _branches(self.schema) for key, sign in _BOUNDS.items() if key in one]
         parts = [", ".join(bounds)] if bounds else []
         if self.is_required:
             parts.append("required")
-        elif self.schema.get("default") is not None:
-            parts.append(f"default: {json.dumps(self.schema['default'])}")
+        elif self.default_text:
+            parts.append(f"default: {self.default_text}")
         return f"[{'; '.join(parts)}]" if parts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSection:
+    """A nested model, whose parameters are options of their own.
+
+    Args:
+        path: Its place in the parameters.
+        default: What stands there if nothing is given; None where there is no default.
+        is_required: There is no default.
+    """
+
+    path: tuple[str, ...]
+    default: Mapping[str, Any] | None
+    is_required: bool
 
 
 def param_options(schema: Mapping[str, Any]) -> tuple[ParamOption, ...]:
     """Return the options for the parameters of a JSON Schema, nested models spread out."""
-    return tuple(_walk(schema, schema.get("$defs", {}), (), _DEEPEST))
+    return tuple(one for one in _walk(schema) if isinstance(one, ParamOption))
 
 
-def _walk(
-    schema: Mapping[str, Any], definitions: Mapping[str, Any], path: tuple[str, ...], depth: int
-) -> Iterator[ParamOption]:
-    required = schema.get("required", ())
-    for name, raw in schema.get("properties", {}).items():
-        plain = _resolved(raw, definitions)
-        if plain.get("type") == "object" and plain.get("properties") and depth:
-            yield from _walk(plain, definitions, (*path, name), depth - 1)
-        else:
-            yield ParamOption((*path, name), plain, name in required)
+def param_sections(schema: Mapping[str, Any]) -> tuple[ParamSection, ...]:
+    """Return the nested models of a JSON Schema, each before those inside it."""
+    return tuple(one for one in _walk(schema) if isinstance(one, ParamSection))
+
+
+def _walk(schema: Mapping[str, Any]) -> Iterator[ParamOption | ParamSection]:
+    definitions = schema.get("$defs", {})
+
+    def inside(
+        model: Mapping[str, Any], path: tuple[str, ...], defaults: Mapping[str, Any], *, is_needed: bool
+    ) -> Iterator[ParamOption | ParamSection]:
+        required = model.get("required", ())
+        for name, raw in model.get("properties", {}).items():
+            plain = _resolved(raw, definitions)
+            if name in defaults:
+                # The default of the model around it says otherwise than the parameter's own.
+                plain = {**plain, "default": defaults[name]}
+            here, is_required = (*path, name), is_needed and name in required and name not in defaults
+            if plain.get("type") == "object" and plain.get("properties") and len(here) <= _DEEPEST:
+                default = plain.get("default")
+                known = default if isinstance(default, dict) else None
+                yield ParamSection(here, known, is_required)
+                yield from inside(plain, here, known or {}, is_needed=is_required)
+            else:
+                yield ParamOption(here, plain, is_required)
+
+    yield from inside(schema, (), {}, is_needed=True)
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow a reference; what stands beside it wins."""
+    """Follow the references of a parameter, its alternatives and its items; what stands beside one wins."""
+    found = _followed(schema, definitions)
+    if isinstance(found.get("anyOf"), list):
+        found = {**found, "anyOf": [_resolved(one, definitions) for one in found["anyOf"]]}
+    if isinstance(found.get("items"), dict):
+        found = {**found, "items": _followed(found["items"], definitions)}
+    return found
+
+
+def _followed(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
     reference = schema.get("$ref")
     if not isinstance(reference, str):
         return schema
@@ -128,7 +190,7 @@ def _branches(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     return tuple(branches) if isinstance(branches, list) else (schema,)
 
 
-def _number_or_text(text: str) -> Any:
+def _json_or_text(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

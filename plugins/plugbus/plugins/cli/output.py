@@ -10,7 +10,8 @@ import rich_click as click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rich.console import Console
+    from rich.console import RenderableType
+    from rich.tree import Tree
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
@@ -27,8 +28,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
         table.add_row(*row)
-    console = stdout_console()
-    console.print(table)
+    _write(table)
 
 
 def write_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -40,22 +40,47 @@ def write_facts(facts: Iterable[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in facts:
         grid.add_row(name, value)
-    stdout_console().print(grid)
+    _write(grid)
 
 
-def stdout_console() -> Console:
-    """Return a console for data: no markup is read in it, and lines are only folded on a terminal."""
-    from rich.console import Console
+def write_tree(tree: Tree) -> None:
+    """Write a tree to stdout."""
+    _write(tree)
 
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=10_000)
-    return console
+
+def value_text(value: Any) -> str:
+    """Return JSON data as people read it: numbers rounded, lists by commas, ``-`` for nothing."""
+    if value is None or value in ([], {}, ""):
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(value_text(one) for one in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
 
 
 def say(text: str) -> None:
     """Tell the person something, on stderr."""
     click.echo(text, err=True)
+
+
+def _write(shown: RenderableType) -> None:
+    """Write to stdout; no markup is read in data. Only a terminal has lines that are folded, and padded."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    if console.is_terminal:
+        console.print(shown)
+        return
+    console = Console(markup=False, highlight=False, emoji=False, width=10_000)
+    with console.capture() as captured:
+        console.print(shown)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def with_json(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from plugbus.loaders import Document, DocumentError, Fault, Position, read_document, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from .options import ParamSection
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -20,15 +22,22 @@ COMMAND_LINE = "command line"
 
 
 def gather(
-    model: type[M], file: Path | None, given: Mapping[tuple[str, ...], Any], flags: Mapping[tuple[str, ...], str]
+    model: type[M],
+    file: Path | None,
+    given: Mapping[tuple[str, ...], Any],
+    flags: Mapping[tuple[str, ...], str],
+    sections: Iterable[ParamSection] = (),
 ) -> M:
     """Return the parameters: what the file says, and over it what was given as options.
+
+    An option for one parameter of a nested model leaves the others as the model's default has them.
 
     Args:
         model: The parameters' model.
         file: A YAML or JSON file.
         given: Path of a parameter to its value.
         flags: Path of a parameter to the option that it is given by.
+        sections: The nested models, each before those inside it.
 
     Raises:
         DocumentError: The file is no YAML.
@@ -40,6 +49,11 @@ def gather(
     if not isinstance(data, dict):
         raise click.UsageError(f"{document.source}: parameters are a mapping of names to values")
     merged: dict[str, Any] = dict(data)
+    for section in sections:
+        is_touched = any(path[: len(section.path)] == section.path for path in given)
+        # Nobody can give a whole model as an option: where one is required, its parameters are asked for one by one.
+        if not _has(merged, section.path) and (is_touched or (section.is_required and file is None)):
+            _put(merged, section.path, dict(section.default or {}))
     for path, value in given.items():
         _put(merged, path, value)
     try:
@@ -58,6 +72,14 @@ def _everywhere(value: object, path: tuple[str | int, ...] = ()) -> dict[tuple[s
     return found
 
 
+def _has(data: Any, path: tuple[str, ...]) -> bool:
+    for part in path:
+        if not isinstance(data, dict) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
 def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for part in path[:-1]:
         inner = data.get(part)
@@ -72,10 +94,11 @@ def _told(
     tail = f"; {fault.remedy}" if fault.remedy else ""
     for option in given:
         if path[: len(option)] == option:
-            return f"{flags[option]}: {fault.why}{tail}"
+            inner = "".join(f"[{part}]" for part in path[len(option) :])
+            return f"{flags[option]}{inner}: {fault.why}{tail}"
     if is_file:
         return str(fault)
-    missing = next((flag for option, flag in flags.items() if f"'{option[-1]}'" in fault.why), None)
-    if fault.why.startswith("missing key") and missing is not None:
-        return f"{missing} is missing"
+    for option, flag in flags.items():
+        if option[:-1] == path and fault.why == f"missing key {option[-1]!r}":
+            return f"{flag} is missing"
     return fault.text

@@ -14,8 +14,9 @@ def command(shell: str) -> None:
     For example: eval "$(plugbus completion bash)"
     """
     from ..application import application
+    from ..main import COMPLETE_VARIABLE
 
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(script(application, {}, "plugbus", "_PLUGBUS_COMPLETE").source())
+    click.echo(script(application, {}, "plugbus", COMPLETE_VARIABLE).source())

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from plugbus.kernel import KernelError
+from plugbus.loaders import LoaderError
 
+from ..failures import describe
 from ..main import FAILED, OK
 from ..output import with_json, write_json, write_table
 
@@ -48,10 +50,15 @@ def command(session: Session, *, load: bool, as_json: bool) -> int:
 
     Exits with 1 if a check failed.
     """
-    with session.open_host() as host:
-        findings = [*_environment(session.store(host).root, host), *_plugins(host)]
-        if load:
-            findings += _loaded(host)
+    try:
+        host = session.open_host()
+    except LoaderError as error:
+        findings = [*_environment(), Finding("host", "fail", str(error))]
+    else:
+        with host:
+            findings = [*_environment(), *_host(host, session.store(host).root), *_plugins(host)]
+            if load:
+                findings += _loaded(host)
     if as_json:
         write_json([asdict(one) for one in findings])
     else:
@@ -59,11 +66,13 @@ def command(session: Session, *, load: bool, as_json: bool) -> int:
     return FAILED if any(one.verdict == "fail" for one in findings) else OK
 
 
-def _environment(root: Path, host: Host) -> Iterator[Finding]:
+def _environment() -> Iterator[Finding]:
     yield Finding("plugbus", "ok", version("plugbus"))
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()}")
-    document = host.settings.document
-    yield Finding("host file", "ok", document.source)
+
+
+def _host(host: Host, root: Path) -> Iterator[Finding]:
+    yield Finding("host file", "ok", host.settings.document.source)
     place = root
     while not place.exists():
         place = place.parent
@@ -82,6 +91,8 @@ def _plugins(host: Host) -> Iterator[Finding]:
             host.kernel.resolve(source.metadata.id)
         except KernelError as error:
             yield Finding(f"needs of {source.metadata.id}", "fail", str(error))
+    for source in host.disabled:
+        yield Finding(f"plugin {source.metadata.id}", "ok", f"disabled by the host file; {source.origin}")
     for broken in host.broken:
         yield Finding(f"plugin {broken.path.name}", "fail", str(broken.error))
 
@@ -94,6 +105,7 @@ def _loaded(host: Host) -> Iterator[Finding]:
             for one in reversed(loaded):
                 host.kernel.unload(one)
         except KernelError as error:
-            yield Finding(f"load {plugin_id}", "fail", str(error))
+            known = describe(error)
+            yield Finding(f"load {plugin_id}", "fail", str(error) if known is None else known.text)
         else:
             yield Finding(f"load {plugin_id}", "ok", "loaded and unloaded")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ..output import stdout_console, write_json
+from plugbus.kernel import parse_range
+
+from ..output import write_json, write_tree
 
 if TYPE_CHECKING:
     from plugbus.kernel import PluginMetadata, Requirement
@@ -44,29 +46,39 @@ def command(session: Session, form: str, *, as_json: bool) -> None:
 
 def _graph(host: Host) -> dict[str, Any]:
     metadata = [source.metadata for source in host.sources]
-    provided: dict[str, list[str]] = {}
+    providers: dict[str, list[str]] = {}
+    labels: set[str] = set()
     for one in metadata:
         for capability in one.provides:
-            provided.setdefault(str(capability), []).append(one.id)
+            providers.setdefault(str(capability), []).append(one.id)
+            labels |= {str(capability)} if capability.is_label else set()
     return {
         "plugins": [{"id": one.id, "version": one.version} for one in metadata],
-        "capabilities": [{"name": name, "providers": owners} for name, owners in sorted(provided.items())],
-        "needs": [_need(one, need, provided, metadata) for one in metadata for need in one.requirements],
+        "capabilities": [
+            {"name": name, "label": name in labels, "providers": owners} for name, owners in sorted(providers.items())
+        ],
+        "needs": [_need(one, need, metadata) for one in metadata for need in one.requirements],
     }
 
 
-def _need(
-    plugin: PluginMetadata, need: Requirement, provided: dict[str, list[str]], metadata: list[PluginMetadata]
-) -> dict[str, Any]:
-    target = str(need.target)
-    ids = [one.id for one in metadata if one.id == target]
+def _need(plugin: PluginMetadata, need: Requirement, metadata: list[PluginMetadata]) -> dict[str, Any]:
+    allowed = parse_range(need.range)
+    met_by = [
+        one.id
+        for one in metadata
+        if (
+            any(offered == need.target and allowed.matches(offered.version) for offered in one.provides)
+            if need.is_capability
+            else one.id == need.target and allowed.matches(one.version)
+        )
+    ]
     return {
         "plugin": plugin.id,
-        "target": target,
+        "target": str(need.target),
         "kind": "capability" if need.is_capability else "plugin",
         "range": need.range,
         "optional": need.optional,
-        "met_by": provided.get(target, []) if need.is_capability else ids,
+        "met_by": met_by,
     }
 
 
@@ -78,27 +90,27 @@ def _write_tree(graph: dict[str, Any]) -> None:
         branch = tree.add(f"{plugin['id']} {plugin['version']}")
         for capability in graph["capabilities"]:
             if plugin["id"] in capability["providers"]:
-                branch.add(f"provides {capability['name']}")
+                branch.add(f"{'label' if capability['label'] else 'provides'} {capability['name']}")
         for need in graph["needs"]:
             if need["plugin"] == plugin["id"]:
                 met = ", ".join(need["met_by"]) or ("nobody" if need["optional"] else "nobody!")
                 branch.add(f"needs {need['target']} {need['range']} <- {met}")
-    stdout_console().print(tree)
+    write_tree(tree)
 
 
 def _mermaid(graph: dict[str, Any]) -> str:
     names = _numbered(graph)
     lines = ["flowchart LR"]
     lines += [f'    {names[one["id"]]}["{one["id"]} {one["version"]}"]' for one in graph["plugins"]]
-    lines += [f'    {names["cap:" + one["name"]]}(["{one["name"]}"])' for one in graph["capabilities"]]
+    lines += [f'    {names["cap:" + one["name"]]}(["{_escaped(one["name"])}"])' for one in graph["capabilities"]]
     for one in graph["capabilities"]:
         lines += [f"    {names[owner]} --> {names['cap:' + one['name']]}" for owner in one["providers"]]
     for place, need in enumerate(graph["needs"]):
         target = names.get(f"cap:{need['target']}" if need["kind"] == "capability" else need["target"])
-        if target is None:
+        if target is None or not need["met_by"]:
             target = f"missing{place}"
-            lines.append(f'    {target}["{need["target"]} is missing"]:::missing')
-        lines.append(f"    {target} -.->|{need['range']}| {names[need['plugin']]}")
+            lines.append(f'    {target}["{_escaped(_wanted(need))} is missing"]:::missing')
+        lines.append(f'    {target} -.->|"{need["range"]}"| {names[need["plugin"]]}')
     lines.append("    classDef missing stroke:#b00,stroke-dasharray:4")
     return "\n".join(lines)
 
@@ -114,9 +126,19 @@ def _dot(graph: dict[str, Any]) -> str:
     for need in graph["needs"]:
         target = f"cap:{need['target']}" if need["kind"] == "capability" else need["target"]
         if not need["met_by"]:
-            lines.append(f"  {quote(target)} [label={quote(need['target'] + ' is missing')}, style=dashed];")
+            target = f"missing:{_wanted(need)}"
+            lines.append(f"  {quote(target)} [label={quote(_wanted(need) + ' is missing')}, style=dashed];")
         lines.append(f"  {quote(target)} -> {quote(need['plugin'])} [style=dashed, label={quote(need['range'])}];")
     return "\n".join((*lines, "}"))
+
+
+def _wanted(need: dict[str, Any]) -> str:
+    return f"{need['target']} {need['range']}".removesuffix(" *")
+
+
+def _escaped(text: str) -> str:
+    """Return a text as it may stand in a label of Mermaid."""
+    return text.replace('"', "#quot;")
 
 
 def _numbered(graph: dict[str, Any]) -> dict[str, str]:

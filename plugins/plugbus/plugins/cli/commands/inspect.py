@@ -84,7 +84,9 @@ def _show_action(host: Host, name: str, plugin_id: str, *, as_json: bool) -> Non
         return
     write_facts([("action", name), ("plugin", plugin_id), ("description", (action_cls.__doc__ or "").strip())])
     rows = [
-        (one.flag(()), one.kind, "" if one.is_required else str(one.schema.get("default")), one.description)
+        (one.flag, one.kind, "required" if one.is_required else one.default_text, one.description)
         for one in param_options(schema)
     ]
-    write_table(("parameter", "type", "default", "description"), rows)
+    if rows:
+        click.echo()
+        write_table(("parameter", "type", "default", "description"), rows)

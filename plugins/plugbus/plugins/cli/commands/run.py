@@ -13,9 +13,10 @@ import rich_click as click
 
 from plugbus.capabilities import Action, ActionRunner, RunStatus, encode_value, find_action
 
+from ..application import HelpfulGroup
 from ..main import FAILED, OK
-from ..options import param_options
-from ..output import say, write_facts, write_json
+from ..options import param_options, param_sections
+from ..output import say, value_text, write_facts, write_json
 from ..parameters import gather
 from ..session import Session
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _CONSOLE = "console"
 
 
-class ActionGroup(click.RichGroup):
+class ActionGroup(HelpfulGroup):
     """A group whose commands are the actions of all plugins; one is loaded when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,8 +51,10 @@ class ActionGroup(click.RichGroup):
         name, host = args[0], _host(ctx)
         offers = _offers(host)
         if name not in offers:
+            if ctx.resilient_parsing:
+                return None, None, args
             if name.startswith("-"):
-                ctx.fail(f"No such option {name!r}; the options of an action come after it.")
+                ctx.fail(f"there is no option {name!r}; the options of an action come after it")
             near = get_close_matches(name, offers, n=3)
             tail = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; see plugbus list"
             broken = "".join(f"\nbroken: {one.error}" for one in host.broken)
@@ -83,9 +86,8 @@ _COMMON = (
 
 
 def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
-    taken = [option for one in _COMMON for option in one.opts]
     schema = action_cls.params_model.model_json_schema()
-    options = param_options(schema)
+    options, sections = param_options(schema), param_sections(schema)
 
     @click.pass_context
     def run(
@@ -100,9 +102,9 @@ def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
         **values: Any,
     ) -> int:
         given = {one.path: one.read(values[one.name]) for one in options if values[one.name] is not None}
-        flags = {one.path: one.flag(taken) for one in options}
-        params = gather(action_cls.params_model, params_file, given, flags)
-        session, host = ctx.find_object(Session) or Session(), _host(ctx)
+        flags = {one.path: one.flag for one in options}
+        params = gather(action_cls.params_model, params_file, given, flags, sections)
+        session, host = _session(ctx), _host(ctx)
         _load_surroundings(host, executor)
         runner = ActionRunner(host.kernel, session.store(host))
         with _terminated_as_interrupted():
@@ -111,7 +113,7 @@ def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
         return OK if result.is_ok else FAILED
 
     help_text = (action_cls.__doc__ or "").strip()
-    parameters: list[click.Parameter] = [*(one.option(taken) for one in options), *_COMMON]
+    parameters: list[click.Parameter] = [*(one.option() for one in options), *_COMMON]
     return click.RichCommand(name=name, callback=run, params=parameters, help=help_text)
 
 
@@ -120,9 +122,13 @@ def _host(ctx: click.Context) -> Host:
     root = ctx.find_root()
     host: Host | None = root.meta.get(__name__)
     if host is None:
-        session = ctx.find_object(Session) or Session()
-        host = root.meta[__name__] = root.with_resource(session.open_host())
+        host = root.meta[__name__] = root.with_resource(_session(ctx).open_host())
     return host
+
+
+def _session(ctx: click.Context) -> Session:
+    """Return what the options before the command say; while a shell completes a line, nobody has made it yet."""
+    return ctx.find_object(Session) or Session(**ctx.find_root().params)
 
 
 def _offers(host: Host) -> dict[str, str]:
@@ -168,19 +174,10 @@ def _show(result: RunResult, *, as_json: bool) -> None:
         shown |= {"duration_s": result.duration_s, "artifact_dir": result.artifact_dir}
         write_json({**shown, "outputs": encode_value(result.outputs)})
     elif result.is_ok:
-        outputs = encode_value(result.outputs)
-        write_facts([(name, _short(value)) for name, value in outputs.items()] + [("run", result.run_id)])
-        write_facts([("artifacts", result.artifact_dir)])
+        facts = [(name, value_text(value)) for name, value in encode_value(result.outputs).items()]
+        write_facts([*facts, ("run", result.run_id), ("artifacts", result.artifact_dir)])
     if result.status is RunStatus.FAILED:
         say(f"error: run '{result.run_id}' failed: {result.message}; see {result.artifact_dir}/errors/exception.txt")
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return ", ".join(_short(one) for one in value)
-    return str(value)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from ..output import with_json, write_json, write_table
+from ..output import say, value_text, with_json, write_json, write_table
 
 if TYPE_CHECKING:
     from plugbus.capabilities import RunDirectory
@@ -23,12 +23,16 @@ def command(session: Session, *, as_json: bool) -> None:
     A run without a summary is running, or was killed.
     """
     with session.open_host() as host:
-        rows = [_row(one) for one in session.store(host)]
+        store = session.store(host)
+    rows = [_row(one) for one in store]
     if as_json:
         write_json(rows)
         return
+    if not rows:
+        say(f"no runs under {store.root}")
+        return
     columns = ("run", "action", "status", "seconds", "message")
-    write_table(columns, [tuple(str(one[name] or "") for name in columns) for one in rows])
+    write_table(columns, [tuple(value_text(one[name]) for name in columns) for one in rows])
 
 
 def _row(directory: RunDirectory) -> dict[str, Any]:
