@@ -28,14 +28,13 @@ import pytest
 from pydantic import BaseModel
 
 from plugbus.loaders.errors import LoaderError
-from plugbus.loaders.namespaces import (
+from plugbus.loaders.import_errors import (
     EntrypointError,
-    ModuleNamespace,
     NamespaceClosedError,
-    NamespaceFinder,
     OutsideRootError,
     PluginImportError,
 )
+from plugbus.loaders.namespaces import ModuleNamespace, NamespaceFinder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

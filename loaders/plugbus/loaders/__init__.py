@@ -7,8 +7,9 @@ from .errors import DiscoveryError, LoaderError, MissingModulesError, PluginFold
 from .faults import DocumentError, Fault, Position
 from .host import Host, HostSettings
 from .hostfile import HOST_FILE_NAME, HostFile
+from .import_errors import EntrypointError, NamespaceClosedError, OutsideRootError, PluginImportError
 from .manifest import MANIFEST_NAME, Manifest
-from .namespaces import EntrypointError, ModuleNamespace, NamespaceFinder, PluginImportError
+from .namespaces import ModuleNamespace, NamespaceFinder
 from .static import StaticLoader
 from .static import StaticLoader as StaticPluginLoader
 from .validation import validate
@@ -34,7 +35,9 @@ __all__ = [
     "Manifest",
     "MissingModulesError",
     "ModuleNamespace",
+    "NamespaceClosedError",
     "NamespaceFinder",
+    "OutsideRootError",
     "PluginFolderError",
     "PluginImportError",
     "Position",

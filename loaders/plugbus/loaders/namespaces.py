@@ -1,6 +1,6 @@
 """Import a plugin's folder as a private package, without touching ``sys.path``.
 
-Three parts: a `_SourceTree` is what the folder held when it was opened, a `ModuleNamespace` is that tree under a name
+Three parts: a `SourceTree` is what the folder held when it was opened, a `ModuleNamespace` is that tree under a name
 of its own in ``sys.modules``, and a `NamespaceFinder` answers the import system for the namespaces one loader has open.
 The name is synthetic, so two plugins, two revisions of one, and two kernels over one folder live side by side.
 
@@ -20,235 +20,44 @@ import re
 import sys
 import threading
 import typing
-from collections import deque
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
     ExtensionFileLoader,
     ModuleSpec,
     SourceFileLoader,
 )
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
-from keyword import iskeyword
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .errors import LoaderError
+from .import_errors import (
+    EntrypointError,
+    NamespaceClosedError,
+    OutsideRootError,
+    PluginImportError,
+    missing_module,
+    offer_names,
+)
+from .source_tree import SourceTree, is_name
+from .subscripts import forget_subscripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
     from types import CodeType, TracebackType
+
+    from .source_tree import ModuleFile
 
 # One lock for the process, because what it guards belongs to the process: changes of sys.meta_path by several finders.
 # Re-entrant, so that a signal handler may shut a kernel down; never held while plugin code runs.
 _LOCK = threading.RLock()
 
 
-class PluginImportError(LoaderError, ImportError):
-    """Report that code of a plugin could not be imported, or that an entrypoint names nothing.
-
-    Args:
-        plugin: The plugin's id.
-        target: The module (relative to the plugin) or entrypoint that was asked for, empty for the plugin itself.
-        cause: What went wrong; the exception itself, where there was one, is ``__cause__``.
-        remedy: What to do, empty when there is nothing to offer.
-        missing: The module that is not installed, ``None`` when the failure is another one or the module is the
-            plugin's own, so that nobody is told to install a package which only shares its name.
-    """
-
-    def __init__(self, plugin: str, target: str, cause: str, remedy: str = "", missing: str | None = None) -> None:
-        super().__init__(plugin, target, cause, remedy, missing)
-        self.plugin = plugin
-        self.target = target
-        self.cause = cause
-        self.remedy = remedy
-        self.missing = missing
-
-    def __str__(self) -> str:
-        what = f"'{self.target}' of plugin '{self.plugin}'" if self.target else f"plugin '{self.plugin}'"
-        tail = f"; {self.remedy}" if self.remedy else ""
-        return f"cannot import {what}: {self.cause}{tail}"
-
-
-class EntrypointError(LoaderError, ValueError):
-    """Refuse a text that is no entrypoint or no module name.
-
-    Args:
-        plugin: The plugin's id.
-        text: The text as it was given.
-        cause: Why it was refused.
-    """
-
-    def __init__(self, plugin: str, text: str, cause: str) -> None:
-        super().__init__(plugin, text, cause)
-        self.plugin = plugin
-        self.text = text
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return (
-            f"cannot read entrypoint '{self.text}' of plugin '{self.plugin}': {self.cause}"
-            "; write 'module:Name', with dots for what is nested"
-        )
-
-
-class OutsideRootError(LoaderError, ImportError):
-    """Refuse a module that a symbolic link takes from outside the plugin's folder.
-
-    Args:
-        plugin: The plugin's id.
-        module: The module's path in the folder, with slashes and without a suffix.
-        destination: Where the link leads.
-    """
-
-    def __init__(self, plugin: str, module: str, destination: str) -> None:
-        super().__init__(plugin, module, destination)
-        self.plugin = plugin
-        self.module = module
-        self.destination = destination
-
-    def __str__(self) -> str:
-        return (
-            f"cannot import '{self.module}' of plugin '{self.plugin}': it is a link to '{self.destination}', "
-            "outside the plugin's folder; put a copy into the folder"
-        )
-
-
-class NamespaceClosedError(LoaderError, RuntimeError):
-    """Refuse an import in a namespace that is closed, or was closed while the import ran.
-
-    Args:
-        plugin: The plugin's id.
-        target: What was to be imported, empty for the plugin itself.
-    """
-
-    def __init__(self, plugin: str, target: str) -> None:
-        super().__init__(plugin, target)
-        self.plugin = plugin
-        self.target = target
-
-    def __str__(self) -> str:
-        what = f"'{self.target}' of plugin '{self.plugin}'" if self.target else f"plugin '{self.plugin}'"
-        return f"cannot import {what}: its namespace is closed; open it again"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ModuleFile:
-    """One importable thing; ``source`` is ``None`` for an extension module, empty for a folder without a file."""
-
-    path: Path
-    source: bytes | None
-    is_package: bool = False
-    has_file: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SourceTree:
-    """Everything importable in a folder at one moment, by path with slashes and without suffix ('' is the folder).
-
-    ``links`` are links to folders inside the root and stay unexpanded: a link to a parent is a cycle, and several
-    that cross each other would be exponentially many names. ``outside`` are links whose import is refused.
-    """
-
-    plugin: str
-    root: Path
-    revision: str
-    modules: dict[str, _ModuleFile]
-    links: dict[str, str]
-    outside: dict[str, str]
-
-    @classmethod
-    def read(cls, plugin: str, root: Path) -> _SourceTree:
-        """Read ``root`` once, each real folder once; folders that can't be imported (``.git``, ``.venv``) are left out.
-
-        Raises:
-            PluginImportError: ``root`` is no folder, or something in it can't be read.
-        """
-        tree = cls(plugin=plugin, root=Path(os.path.realpath(root)), revision="", modules={}, links={}, outside={})
-        hashed: dict[str, bytes] = {}
-        waiting, seen = deque([""]), {""}
-        try:
-            while waiting:
-                for folder in tree._read_folder(waiting.popleft(), hashed):
-                    if folder not in seen:
-                        seen.add(folder)
-                        waiting.append(folder)
-        except OSError as error:
-            cause = f"cannot read '{error.filename or root}', {error.strerror or error}"
-            raise PluginImportError(plugin, "", cause) from error
-        digest = hashlib.sha256()
-        for key, data in sorted(hashed.items()):
-            name = os.fsencode(key)
-            digest.update(b"%d:%s%d:" % (len(name), name, len(data)))
-            digest.update(data)
-        return replace(tree, revision=digest.hexdigest())
-
-    def _read_folder(self, here: str, hashed: dict[str, bytes]) -> list[str]:
-        """Enter what the folder ``here`` holds, and return the folders to read next."""
-        files: dict[str, _ModuleFile] = {}
-        folders: dict[str, str] = {}
-        strays: dict[str, str] = {}
-        with os.scandir(self.root / here) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-        for entry in entries:
-            stem = entry.name if entry.is_dir() else _stem(entry.name)
-            if stem is None or not _is_name(stem) or stem == "__pycache__":
-                continue
-            path = Path(os.path.realpath(entry.path)) if entry.is_symlink() else Path(entry.path)
-            if not path.is_relative_to(self.root):
-                if entry.is_dir():
-                    strays[stem] = str(path)
-                else:
-                    self.outside[here if stem == "__init__" else _join(here, stem)] = str(path)
-            elif entry.is_dir():
-                inside = path.relative_to(self.root).as_posix()
-                folders[stem] = "" if inside == "." else inside
-            elif entry.is_file():
-                source = path.read_bytes() if entry.name.endswith(tuple(SOURCE_SUFFIXES)) else None
-                if source is not None:
-                    hashed[_join(here, entry.name)] = source
-                if source is None or stem not in files:  # as in the import system, extensions come first
-                    files[stem] = _ModuleFile(path=Path(entry.path), source=source)
-        init = files.pop("__init__", None)
-        if init is not None:
-            self.modules[here] = replace(init, is_package=True)
-        elif here not in self.modules:  # there is a file of this name beside the folder, which comes first
-            bare = self.root / here / "__init__.py"
-            self.modules[here] = _ModuleFile(path=bare, source=b"", is_package=True, has_file=False)
-        self.modules.update((_join(here, stem), file) for stem, file in files.items())
-        self.outside.update((_join(here, stem), path) for stem, path in strays.items() if stem not in files)
-        for stem, folder in folders.items():
-            if (link := _join(here, stem)) != folder:
-                self.links[link] = folder
-                hashed[f"{link}/"] = os.fsencode(folder)
-        return list(folders.values())
-
-    def find(self, relative: str) -> _ModuleFile | None:
-        """Return what the dotted name ``relative`` imports, ``None`` when there is no such module.
-
-        Raises:
-            OutsideRootError: A part of the name is a link that leads out of the root.
-        """
-        here = ""
-        for part in ["", *relative.split(".")]:
-            here = _join(here, part) if part else here
-            if here not in self.modules:
-                here = self.links.get(here, here)
-            if here in self.outside:
-                raise OutsideRootError(self.plugin, here or "__init__", self.outside[here])
-        return self.modules.get(here)
-
-
 class _SourceLoader(SourceFileLoader):
     """Run a module from the bytes its namespace read, past every bytecode cache."""
 
-    def __init__(self, fullname: str, file: _ModuleFile, namespace: ModuleNamespace) -> None:
+    def __init__(self, fullname: str, file: ModuleFile, namespace: ModuleNamespace) -> None:
         super().__init__(fullname, str(file.path))
         self._source = file.source or b""
         self._namespace = namespace
@@ -268,7 +77,7 @@ class _SourceLoader(SourceFileLoader):
 class _ExtensionLoader(ExtensionFileLoader):
     """Run an extension module as the import system does, refused once its namespace is closed."""
 
-    def __init__(self, fullname: str, file: _ModuleFile, namespace: ModuleNamespace) -> None:
+    def __init__(self, fullname: str, file: ModuleFile, namespace: ModuleNamespace) -> None:
         super().__init__(fullname, str(file.path))
         self._namespace = namespace
 
@@ -293,7 +102,7 @@ class ModuleNamespace:
         revision: SHA-256 of the folder's sources and their relative paths, hex. Extension modules are not part of it.
     """
 
-    def __init__(self, finder: NamespaceFinder, tree: _SourceTree, name: str) -> None:
+    def __init__(self, finder: NamespaceFinder, tree: SourceTree, name: str) -> None:
         self.name = name
         self.root = tree.root
         self.revision = tree.revision
@@ -324,7 +133,7 @@ class ModuleNamespace:
             OutsideRootError: A link leads out of the folder.
             PluginImportError: Anything else the import raised; the namespace stays open, for the caller to close.
         """
-        if relative and not all(map(_is_name, relative.split("."))):
+        if relative and not all(map(is_name, relative.split("."))):
             raise EntrypointError(self._tree.plugin, relative, f"'{relative}' is no module name")
         fullname = f"{self.name}.{relative}" if relative else self.name
         try:
@@ -354,7 +163,7 @@ class ModuleNamespace:
         if not colon:
             raise EntrypointError(self._tree.plugin, entrypoint, "it has no ':'")
         parts = path.split(".")
-        if not all(map(_is_name, parts)):
+        if not all(map(is_name, parts)):
             raise EntrypointError(self._tree.plugin, entrypoint, f"'{path}' is no name")
         found: object = self.import_module(relative)
         for depth, part in enumerate(parts):
@@ -362,7 +171,7 @@ class ModuleNamespace:
                 found = getattr(found, part)
             except AttributeError as error:
                 owner = ".".join(parts[:depth]) or relative or "__init__"
-                near = _offer(part, (name for name in dir(found) if not name.startswith("_")))
+                near = offer_names(part, (name for name in dir(found) if not name.startswith("_")))
                 cause = f"'{owner}' has no '{part}'"
                 raise PluginImportError(self._tree.plugin, entrypoint, cause, near) from error
             except Exception as error:  # a module's __getattr__ may import, and fail as an import does
@@ -385,7 +194,7 @@ class ModuleNamespace:
                 sys.path_importer_cache.pop(path, None)
         for path in self._inside(linecache.cache):
             linecache.cache.pop(path, None)
-        self._forget_subscripts()
+        forget_subscripts(self.name)
 
     def _spec(self, fullname: str) -> ModuleSpec | None:
         file = self._tree.find(fullname[len(self.name) + 1 :])
@@ -432,37 +241,6 @@ class ModuleNamespace:
                 if getattr(loader, "_namespace", None) is self:
                     sys.modules.pop(fullname, None)
 
-    def _forget_subscripts(self) -> None:
-        """Empty the caches of other modules that would keep the plugin's classes alive for ever."""
-        # typing keeps subscripts such as Base[Params] in lru caches. The list of their cache_clear functions is
-        # private, but there is no public way to empty them.
-        for clear in getattr(typing, "_cleanups", ()):
-            clear()
-        # pydantic keeps Page[Params] weakly, but under a key that holds Params, and Params reaches Page[Params] through
-        # the globals of its methods: the entry keeps itself alive. Only the plugin's own entries may go, a host's
-        # models would change their identity. Looked up and not imported, as most plugins use no pydantic.
-        generics = sys.modules.get("pydantic._internal._generics")
-        models: typing.Any = getattr(generics, "_GENERIC_TYPES_CACHE", None)
-        if isinstance(models, ContextVar):  # 2.11 and 2.12 have one a context, and only this context's can be reached
-            models = models.get(None)
-        for key in list(getattr(models, "data", ())):
-            if self._is_mentioned(key):
-                model = models.pop(key, None)
-                # Before 2.14 a subscript at module level is also put into the module of its origin, the host's here.
-                module = sys.modules.get(getattr(model, "__module__", ""))
-                for name in [name for name, held in list(vars(module).items()) if held is model] if module else ():
-                    if "[" in name:  # no name that somebody has written
-                        vars(module).pop(name, None)
-
-    def _is_mentioned(self, part: object) -> bool:
-        """Return whether a class of the plugin is, or is an argument of, a part of a type."""
-        module = getattr(part, "__module__", None)
-        if isinstance(module, str) and (module == self.name or module.startswith(f"{self.name}.")):
-            return True
-        nested = part if isinstance(part, tuple) else typing.get_args(part)
-        model = getattr(part, "__pydantic_generic_metadata__", None) or {}
-        return any(map(self._is_mentioned, (*nested, *model.get("args", ()))))
-
     def _inside(self, paths: Iterable[object]) -> list[str]:
         root = str(self.root)
         return [
@@ -473,12 +251,12 @@ class ModuleNamespace:
         plugin, prefix = self._tree.plugin, f"{self.name}."
         text = str(error).replace(prefix, ".")
         cause = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        missing = _missing_module(error)
+        missing = missing_module(error)
         if missing is None:
             return PluginImportError(plugin, target, cause)
         if missing.startswith(prefix):
             known = {key.replace("/", ".") for key in self._tree.modules if key}
-            return PluginImportError(plugin, target, cause, _offer(missing.removeprefix(prefix), known))
+            return PluginImportError(plugin, target, cause, offer_names(missing.removeprefix(prefix), known))
         if missing.partition(".")[0] in self._tree.modules:
             remedy = f"'{missing}' is a module of the plugin, import it as '.{missing}'"
             return PluginImportError(plugin, target, cause, remedy)
@@ -508,7 +286,7 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
             PluginImportError: The folder can't be read, or its ``__init__.py`` failed; nothing is left behind.
             OutsideRootError: ``__init__.py``, or something it imports, is a link out of the folder.
         """
-        namespace = self._reserve(_SourceTree.read(plugin, root))
+        namespace = self._reserve(SourceTree.read(plugin, root))
         try:
             namespace._run_package()
         except BaseException:
@@ -533,7 +311,7 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named '{fullname}'", name=fullname)
         return spec
 
-    def _reserve(self, tree: _SourceTree) -> ModuleNamespace:
+    def _reserve(self, tree: SourceTree) -> ModuleNamespace:
         slug = re.sub(r"\W", "_", tree.plugin, flags=re.ASCII)
         # The id is hashed too: 'a.b' and 'a-b' have the same slug.
         tag = hashlib.sha256(f"{tree.plugin}\0{tree.revision}".encode()).hexdigest()[:8]
@@ -563,36 +341,3 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
             if not self._open:
                 sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
             return True
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
-def _is_name(text: str) -> bool:
-    return text.isidentifier() and not iskeyword(text)
-
-
-def _stem(filename: str) -> str | None:
-    """Return the module name of a source or extension file, ``None`` for every other file."""
-    for suffix in (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES):
-        if filename.endswith(suffix) and _is_name(filename.removesuffix(suffix)):
-            return filename.removesuffix(suffix)
-    return None
-
-
-def _offer(wanted: str, known: Iterable[str]) -> str:
-    near = get_close_matches(wanted, sorted(known), n=3, cutoff=0.6)
-    return "did you mean " + " or ".join(f"'{name}'" for name in near) + "?" if near else ""
-
-
-def _missing_module(error: BaseException) -> str | None:
-    """Return the name in the ``ModuleNotFoundError`` that ``error`` is, or was explicitly raised from."""
-    seen: set[int] = set()  # `raise error from error` is a cycle
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        if isinstance(link, ModuleNotFoundError):
-            return link.name
-        seen.add(id(link))
-        link = link.__cause__
-    return None
