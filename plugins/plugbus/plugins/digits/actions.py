@@ -128,7 +128,7 @@ class EvaluateAction(BaseAction[EvaluateParams]):
         for path, folder in ((metrics, Folder.METRICS), (confusion, Folder.PLOTS), (mistakes, Folder.PLOTS)):
             run.tracking.log_artifact(path, folder)
         return EvaluateResult(
-            run=training.run_id,
+            training_run=training.run_id,
             test_accuracy=evaluation.accuracy,
             test_f1_macro=evaluation.f1_macro,
             misclassified=len(evaluation.misclassified),

@@ -137,7 +137,7 @@ class TrainResult(Result):
 class EvaluateResult(Result):
     """How well a trained model recognises the test part."""
 
-    run: str = Field(description="Run id of the training that was evaluated.")
+    training_run: str = Field(description="Run id of the training that was evaluated.")
     test_accuracy: Accuracy = Field(description="Share of the test part that is recognised, 0 to 1.")
     test_f1_macro: Accuracy = Field(description="Mean over the digits of their F1 score, 0 to 1.")
     misclassified: int = Field(ge=0, description="Samples of the test part that were mistaken.")
