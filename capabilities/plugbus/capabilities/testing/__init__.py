@@ -1,0 +1,12 @@
+"""For tests of plugins: suites that every executor and every tracking has to pass, and fakes. Needs pytest."""
+
+import pytest
+
+# Plain asserts of the suites are to say what they compared, as those of test modules do.
+pytest.register_assert_rewrite(f"{__name__}.executor_contract", f"{__name__}.tracking_contract")
+
+from .executor_contract import ExecutorContract  # noqa: E402 - see above
+from .fake_tracking import FakeTracking, FakeTrackingClient  # noqa: E402
+from .tracking_contract import Tracked, TrackingContract  # noqa: E402
+
+__all__ = ["ExecutorContract", "FakeTracking", "FakeTrackingClient", "Tracked", "TrackingContract"]

@@ -1,0 +1,287 @@
+"""What every executor has to do."""
+
+# ruff: noqa: S101 - a suite says what it expects with plain asserts
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from ..actions import ActionCall, BaseAction
+from ..errors import ParamsError, ResultError
+from ..events import (
+    ActionCompleted,
+    ActionFailed,
+    ActionStarted,
+    EventLogged,
+    LogLevel,
+    MessageLogged,
+    MetricsRecorded,
+    ProgressReported,
+    WorkEvent,
+)
+from ..executors import ExecutorTraits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugbus.kernel import Event
+
+    from ..executors import Executor
+
+# Enough that an executor that mixes jobs up is caught, and little enough for one that starts a process for each.
+JOBS = 24
+WAIT_S = 60
+
+
+class EchoParams(BaseModel):
+    """Parameters of all actions here."""
+
+    value: Any = None
+    count: int = 1
+
+
+class EchoResult(BaseModel):
+    """What ``EchoAction`` returns."""
+
+    value: Any
+    count: int
+
+
+class EchoAction(BaseAction[EchoParams]):
+    """Return the parameters as a mapping, which becomes an object of the result model."""
+
+    action_name = "echo"
+    result_model = EchoResult
+
+    def execute(self) -> dict[str, Any]:
+        """Return the parameters."""
+        return {"value": self.params.value, "count": self.params.count}
+
+
+class LooseAction(BaseAction[EchoParams]):
+    """Return what does not fit the result model."""
+
+    result_model = EchoResult
+
+    def execute(self) -> dict[str, Any]:
+        """Return too little."""
+        return {"value": self.params.value}
+
+
+class WorkError(Exception):
+    """A failure with a fact."""
+
+    def __init__(self, fact: Any) -> None:
+        super().__init__(fact)
+        self.fact = fact
+
+
+class FailingAction(BaseAction[EchoParams]):
+    """Raise."""
+
+    def execute(self) -> None:
+        """Raise an error that carries the parameter."""
+        raise WorkError(self.params.value)
+
+
+class ReportingAction(BaseAction[EchoParams]):
+    """Report in every way there is, once for each of ``count``."""
+
+    def execute(self) -> int:
+        """Report and return how often."""
+        for place in range(self.params.count):
+            self.set_progress(place, self.params.count, "echo")
+            self.set_metrics({"loss": 1 / (place + 1)}, "echo", step=place)
+            self.log("done", {"place": place})
+            self.logger.warning("done: %d", place)
+        return self.params.count
+
+
+class SurroundingsAction(BaseAction[EchoParams]):
+    """Return what it finds around it, and leave a mark there."""
+
+    def execute(self) -> tuple[dict[str, Any], str | None, int]:
+        """Return settings, job and thread, then write into the settings."""
+        found = dict(self.ctx.env)
+        settings: Any = self.ctx.env
+        with suppress(TypeError):
+            settings["mark"] = "left by the last job"
+        return found, self.ctx.job_id, threading.get_ident()
+
+
+class ExecutorContract(ABC):
+    """Inherit it in a class named ``Test…`` and give it the fixture ``executor``."""
+
+    @pytest.fixture
+    @abstractmethod
+    def executor(self) -> Iterator[Executor]:
+        """Yield the executor that is to be tested, made without settings; shut it down afterwards."""
+
+    @pytest.fixture
+    def events(self) -> list[WorkEvent]:
+        """Return the list that ``published`` fills."""
+        return []
+
+    def run(self, executor: Executor, call: ActionCall, events: list[WorkEvent] | None = None) -> Any:
+        """Submit a call, wait for it, and return its result."""
+
+        def keep(event: Event) -> None:
+            assert isinstance(event, WorkEvent)
+            assert events is not None
+            events.append(event)
+
+        return executor.submit(call, None if events is None else keep).result(WAIT_S)
+
+    def test_traits_are_told(self, executor: Executor) -> None:
+        """An executor says what can be expected of it, and says the same each time."""
+        assert isinstance(executor.traits, ExecutorTraits)
+        assert executor.traits == executor.traits
+
+    def test_submit_returns_the_future_of_the_result(self, executor: Executor) -> None:
+        """A mapping that an action returns arrives as an object of its result model."""
+        future = executor.submit(ActionCall(EchoAction, {"value": {"a": [1, 2]}, "count": 3}))
+        assert isinstance(future, Future)
+        assert future.result(WAIT_S) == EchoResult(value={"a": [1, 2]}, count=3)
+
+    def test_params_may_be_a_mapping_or_an_object_or_nothing(self, executor: Executor) -> None:
+        """Whatever form the parameters have, the action gets an object of its model."""
+        for params in ({"count": 1}, EchoParams(), None):
+            assert self.run(executor, ActionCall(EchoAction, params)) == EchoResult(value=None, count=1)
+
+    def test_wrong_params_are_refused_with_every_fault(self, executor: Executor) -> None:
+        """The future holds the refusal; the action is not begun."""
+        events: list[WorkEvent] = []
+        with pytest.raises(ParamsError) as caught:
+            self.run(executor, ActionCall(EchoAction, {"count": "many"}), events)
+        assert [path for path, _ in caught.value.faults] == ["count"]
+        assert caught.value.action == "echo"
+        assert events == []
+
+    def test_a_wrong_result_is_refused_and_kept(self, executor: Executor) -> None:
+        """What took hours to compute is not thrown away because a field is missing."""
+        with pytest.raises(ResultError) as caught:
+            self.run(executor, ActionCall(LooseAction, {"value": "hours of work"}))
+        assert caught.value.result == {"value": "hours of work"}
+        assert [path for path, _ in caught.value.faults] == ["count"]
+
+    def test_an_error_arrives_as_it_was_raised(self, executor: Executor) -> None:
+        """Type and facts of an error are those that the action raised."""
+        with pytest.raises(WorkError) as caught:
+            self.run(executor, ActionCall(FailingAction, {"value": ["a", 1]}))
+        assert caught.value.fact == ["a", 1]
+
+    def test_execute_returns_and_raises_what_the_action_does(self, executor: Executor) -> None:
+        """``execute`` is ``submit`` and waiting."""
+        assert executor.execute(EchoAction, {"value": 1}, name="e", job_id="j") == EchoResult(value=1, count=1)
+        with pytest.raises(WorkError):
+            executor.execute(FailingAction)
+
+    def test_events_of_a_job_arrive_in_order(self, executor: Executor, events: list[WorkEvent]) -> None:
+        """Start, reports and completion are published in order, all of them before the future is done."""
+        self.run(executor, ActionCall(ReportingAction, {"count": 2}, "plugin.report", "job-7"), events)
+        assert {event.job_id for event in events} == {"job-7"}
+        assert events[:-1] == [
+            ActionStarted("job-7", "plugin.report"),
+            ProgressReported("job-7", 0, 2, "echo"),
+            MetricsRecorded("job-7", {"loss": 1.0}, "echo", 0),
+            EventLogged("job-7", "done", {"place": 0}),
+            MessageLogged("job-7", LogLevel.WARNING, "done: 0"),
+            ProgressReported("job-7", 1, 2, "echo"),
+            MetricsRecorded("job-7", {"loss": 0.5}, "echo", 1),
+            EventLogged("job-7", "done", {"place": 1}),
+            MessageLogged("job-7", LogLevel.WARNING, "done: 1"),
+        ]
+        completed = events[-1]
+        assert isinstance(completed, ActionCompleted)
+        assert completed.action == "plugin.report"
+        assert completed.duration_s >= 0
+
+    @pytest.mark.parametrize(("action", "error"), [(FailingAction, WorkError), (LooseAction, ResultError)])
+    def test_a_failure_is_published(
+        self,
+        executor: Executor,
+        events: list[WorkEvent],
+        action: type[BaseAction[Any]],
+        error: type[Exception],
+    ) -> None:
+        """An action that raises, or returns what it may not, failed: with its error, and without a completion."""
+        with pytest.raises(error):
+            self.run(executor, ActionCall(action, {"value": 5}, job_id="job-8"), events)
+        started, failed = events
+        assert started == ActionStarted("job-8", action.__qualname__)
+        assert isinstance(failed, ActionFailed)
+        assert isinstance(failed.error, error)
+        assert failed.action == action.__qualname__
+
+    def test_without_a_place_for_events_the_work_is_done_all_the_same(self, executor: Executor) -> None:
+        """Nobody has to listen."""
+        assert self.run(executor, ActionCall(ReportingAction, {"count": 1})) == 1
+
+    def test_an_action_gets_its_settings_and_no_others(
+        self, executor: Executor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Settings are those of the call: nothing of the process's environment, nothing that another job wrote."""
+        monkeypatch.setenv("PLUGBUS_CONTRACT", "must not be seen")
+        env = {"HOST": "example.org"}
+        for job_id in ("job-1", "job-2"):
+            found, seen_id, _ = self.run(executor, ActionCall(SurroundingsAction, job_id=job_id, env=env))
+            assert found == {"HOST": "example.org"}
+            assert seen_id == job_id
+        assert env == {"HOST": "example.org"}
+        for _ in range(2):
+            assert self.run(executor, ActionCall(SurroundingsAction))[0] == {}
+
+    def test_jobs_of_several_threads_are_not_mixed_up(self, executor: Executor) -> None:
+        """Every submitter gets its own result and its own events."""
+        kept: dict[int, list[WorkEvent]] = {number: [] for number in range(JOBS)}
+
+        def submit(number: int) -> Any:
+            call = ActionCall(ReportingAction, {"count": number % 3 + 1}, job_id=str(number))
+            return self.run(executor, call, kept[number])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(submit, range(JOBS))) == [number % 3 + 1 for number in range(JOBS)]
+        for number, events in kept.items():
+            assert {event.job_id for event in events} == {str(number)}
+            assert len(events) == 2 + 4 * (number % 3 + 1)
+
+    def test_inline_means_this_thread_and_a_future_that_is_done(self, executor: Executor) -> None:
+        """The trait ``is_inline`` says whether the caller's thread does the work."""
+        future = executor.submit(ActionCall(SurroundingsAction))
+        if executor.traits.is_inline:
+            assert future.done()
+        if not executor.traits.is_remote:
+            assert (future.result(WAIT_S)[2] == threading.get_ident()) == executor.traits.is_inline
+
+    def test_ordered_means_started_in_the_order_of_submission(self, executor: Executor) -> None:
+        """The trait ``is_ordered`` is kept."""
+        if not executor.traits.is_ordered:
+            pytest.skip("this executor does not promise an order")
+        started: list[str | None] = []
+
+        def keep(event: Event) -> None:
+            if isinstance(event, ActionStarted):
+                started.append(event.job_id)
+
+        futures = [executor.submit(ActionCall(EchoAction, job_id=str(number)), keep) for number in range(JOBS)]
+        for future in futures:
+            future.result(WAIT_S)
+        assert started == [str(number) for number in range(JOBS)]
+
+    def test_shutdown_refuses_further_calls(self, executor: Executor) -> None:
+        """After the end nothing is begun any more; ending twice is allowed."""
+        earlier = executor.submit(ActionCall(EchoAction, {"value": "earlier"}))
+        executor.shutdown()
+        assert earlier.done()
+        assert earlier.result(WAIT_S) == EchoResult(value="earlier", count=1)
+        executor.shutdown()
+        executor.shutdown(wait=False)
+        with pytest.raises(RuntimeError, match="echo"):
+            executor.submit(ActionCall(EchoAction))
