@@ -33,6 +33,9 @@ _FIXED: Final[tuple[Capability[object], ...]] = (
     RECOMMENDER,
 )
 
+# A device has a colon of its own in Backend(cuda:0): whichever of "(" and ":" comes first ends the kind.
+_TEXT: Final = re.compile(r"(?P<kind>[^:(]*)(?:\((?P<inside>.*)\)|:(?P<after>.*))?", re.DOTALL)
+
 
 def Backend(device: str) -> Capability[object]:  # noqa: N802 - a kind of label, spelled as one
     """Label a plugin that computes on a device: ``Backend("CUDA")``. Case counts."""
@@ -70,9 +73,8 @@ class PluginCapability:
         Raises:
             CapabilityNameError: The text is blank, or a backend without its device.
         """
-        kind, colon, rest = text.strip().partition(":")
-        if not colon and text.strip().endswith(")"):
-            kind, _, rest = text.strip()[:-1].partition("(")
+        match = _TEXT.fullmatch(text.strip())
+        kind, rest = (match["kind"], match["inside"] or match["after"] or "") if match else (text, "")
         plain = re.sub(r"[\s_-]", "", kind).lower()
         if plain == "backend":
             if not rest.strip():

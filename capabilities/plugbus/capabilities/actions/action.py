@@ -45,7 +45,7 @@ class BaseAction(ABC, Generic[P]):
     params: P
     ctx: RuntimeContext
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch
         # typing's own subscription keeps its arguments in a cache, and so a plugin's classes alive after its unload.
         __class_getitem__ = classmethod(GenericAlias)
 
@@ -54,13 +54,9 @@ class BaseAction(ABC, Generic[P]):
         super().__init_subclass__(**options)
         if "params_model" in cls.__dict__:
             return
-        for base in cls.__dict__.get("__orig_bases__", ()):
-            origin, arguments = getattr(base, "__origin__", None), getattr(base, "__args__", ())
-            if not (isinstance(origin, type) and issubclass(origin, BaseAction) and arguments):
-                continue
-            if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
-                cls.params_model = arguments[0]  # type: ignore[assignment] # P is what the class was subscribed with
-                return
+        given = _given_for_params(cls)
+        if isinstance(given, type) and issubclass(given, BaseModel):
+            cls.params_model = given  # type: ignore[assignment] # P is what the class was subscribed with
 
     def __init__(self, params: P, ctx: RuntimeContext) -> None:
         self.params = params
@@ -86,3 +82,21 @@ class BaseAction(ABC, Generic[P]):
     def set_metrics(self, value: Mapping[str, float], category: str | None = None, *, step: int | None = None) -> None:
         """Record measured values, of one category and one step (epoch, iteration) if named."""
         self.ctx.set_metrics(value, category, step=step)
+
+
+def _given_for_params(cls: type) -> object:
+    """Return what a class gives for ``P``, through generic bases of any order of parameters; None if it gives nothing.
+
+    It is a model, a type variable that is still open, or a forward reference.
+    """
+    for base in cls.__dict__.get("__orig_bases__", ()):
+        if not isinstance(base, GenericAlias):
+            continue
+        origin, arguments = base.__origin__, base.__args__
+        if origin is BaseAction:
+            return arguments[0]
+        if isinstance(origin, type) and issubclass(origin, BaseAction):
+            wanted = _given_for_params(origin)
+            if isinstance(wanted, TypeVar):
+                return dict(zip(origin.__parameters__, arguments, strict=False)).get(wanted)  # type: ignore[attr-defined] # typing sets it on generic classes
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from ..errors import NoRunError
 from ..events import EventLogged, LogEnded, LogLevel, MessageLogged, MetricsRecorded, ProgressReported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from plugbus.kernel import Event
 
@@ -99,7 +100,7 @@ class RuntimeContext:
         Both are counts of anything. ``total`` is None, or not above 0, while it is not known. A count outside
         0..total is brought inside: an off-by-one in a report is no reason to lose the work that it is about.
         """
-        if total is not None and total <= 0:
+        if total is not None and not total > 0:
             total = None
         current = max(0, current) if total is None else min(max(0, current), total)
         self.publish(ProgressReported(self.job_id, current, total, category))
@@ -164,7 +165,8 @@ def _filled(msg: str, args: tuple[object, ...]) -> str:
     """Fill the arguments in; a message that does not fit them is kept with them, never an error of the work."""
     if not args:
         return msg
+    named = args[0] if len(args) == 1 and isinstance(args[0], Mapping) else None
     try:
-        return msg % args
-    except (TypeError, ValueError):
+        return msg % (named or args)
+    except Exception:  # noqa: BLE001 - an argument's own __str__ may raise anything
         return f"{msg} {args!r}"

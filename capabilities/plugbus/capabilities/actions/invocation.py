@@ -58,7 +58,8 @@ class ActionCall:
         """
         action_cls, label = self.action_cls, self.label
         params = validate_params(action_cls, self.params, name=label)
-        ctx = RuntimeContext(env=self.env, job_id=self.job_id, publish=publish, run=self.run)
+        # A copy: what an action writes into its settings is not for the next one.
+        ctx = RuntimeContext(env=dict(self.env), job_id=self.job_id, publish=publish, run=self.run)
         publish(ActionStarted(self.job_id, label))
         start = monotonic()
         try:

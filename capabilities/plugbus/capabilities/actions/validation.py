@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from ..errors import ActionDefinitionError, ParamsError, ResultError
 from .action import BaseAction, NoResult
@@ -48,16 +48,30 @@ def validate_result(action_cls: type[BaseAction[Any]], result: Any, *, name: str
     if model is NoResult or not issubclass(model, BaseModel):
         return result
     label = name or action_cls.action_name or action_cls.__qualname__
-    if isinstance(result, model):
-        # It may have been made or changed without validation: its fields are looked at again.
-        result_data: Any = {key: getattr(result, key) for key in type(result).model_fields if hasattr(result, key)}
-    else:
-        result_data = result
     try:
-        validated = model.model_validate(result_data)
+        if not isinstance(result, model):
+            return model.model_validate(result)
+        # It may have been made or changed without validation: its fields are looked at again.
+        again = _fields_of(result)
+        if again is not None:
+            type(result).model_validate(again)
     except ValidationError as error:
         raise ResultError(label, model.__qualname__, _faults(error), result) from error
-    return result if isinstance(result, model) else validated
+    return result
+
+
+def _fields_of(result: BaseModel) -> dict[str, Any] | None:
+    """Return an object's fields under the names by which its model reads them; None where one is read by a path."""
+    found: dict[str, Any] = {}
+    for name, field in type(result).model_fields.items():
+        alias = field.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
+        key = next((one for one in choices if isinstance(one, str)), None)
+        if key is None:
+            return None
+        if hasattr(result, name):
+            found[key] = getattr(result, name)
+    return found
 
 
 def _faults(error: ValidationError) -> tuple[tuple[str, str], ...]:

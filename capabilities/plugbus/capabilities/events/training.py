@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from plugbus.kernel import (
     CustomEvent,
@@ -68,7 +69,7 @@ class EpochEnd(Event):
 
     def __post_init__(self) -> None:
         _refuse(self, "epoch", not _is_count(self.epoch), "a whole number from 0 on")
-        _refuse(self, "loss", isinstance(self.loss, bool) or not isinstance(self.loss, int | float), "a number")
+        _refuse(self, "loss", not _is_number(self.loss), "a number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,14 @@ class Telemetry(Event):
     def __post_init__(self) -> None:
         is_mapping = isinstance(self.data, Mapping)
         wrong = not is_mapping or any(
-            not isinstance(key, str) or isinstance(value, bool) or not isinstance(value, int | float)
-            for key, value in self.data.items()
+            not isinstance(key, str) or not _is_number(value) for key, value in self.data.items()
         )
         _refuse(self, "data", wrong, "names with numbers")
         object.__setattr__(self, "data", MappingProxyType(dict(self.data)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as plain data: what keeps the values from being changed can't be pickled."""
+        return type(self), (dict(self.data),)
 
 
 class PluginEvent:
@@ -115,7 +119,12 @@ class PluginEvent:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    # numpy's whole numbers are Integral too, and its floats Real.
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _refuse(event: Event, name: str, is_wrong: bool, expected: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugbus.kernel import ServiceNotFoundError
 
-from ..actions import ActionCall, find_action, validate_params
+from ..actions import Action, ActionCall, find_action, validate_params
 from ..events import encode_value
 from ..executors import EXECUTOR
 from .runner import RunEngine
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Kernel
 
+    from ..actions import BaseAction
     from ..executors import Executor
     from .context import RunContext
     from .result import RunResult
@@ -87,7 +88,7 @@ class ActionRunner:
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}
 
-        return engine.run(spec, work, plugin=self._plugin_info(name))
+        return engine.run(spec, work, plugin=self._plugin_info(name, action_cls))
 
     def _executor(self, owner: str | None) -> Executor:
         services = self._kernel.services
@@ -101,13 +102,12 @@ class ActionRunner:
         found: Executor = offered[owner]
         return found
 
-    def _plugin_info(self, name: str) -> PluginInfo | None:
-        from ..actions import Action
-
-        owners = self._kernel.services.providers(Action(name))
-        if not owners or owners[0].owner not in self._kernel.registry:
+    def _plugin_info(self, name: str, action_cls: type[BaseAction[Any]]) -> PluginInfo | None:
+        offers = self._kernel.services.providers(Action(name))
+        owner = next((one.owner for one in offers if one.provided is action_cls), "")
+        if owner not in self._kernel.registry:
             return None
-        metadata = self._kernel.registry.record(owners[0].owner).metadata
+        metadata = self._kernel.registry.record(owner).metadata
         return PluginInfo(metadata.id, metadata.name, metadata.version, metadata.description)
 
 

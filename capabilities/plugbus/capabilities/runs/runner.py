@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from logging import getLogger
@@ -16,7 +17,7 @@ from .result import RunResult, RunStatus
 from .tracking import RunTracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from plugbus.kernel import EventBus
 
@@ -46,7 +47,7 @@ class RunEngine:
 
     An exception of the work becomes a result with status ``failed``. ``KeyboardInterrupt`` and its like make it
     ``cancelled`` and are raised again when everything is written. Failures of tracking after the work are logged and
-    never replace its result.
+    never replace its result; those before it are raised, and the work does not begin.
 
     Args:
         store: Where runs are kept.
@@ -59,29 +60,20 @@ class RunEngine:
     bus: EventBus
 
     def run(self, spec: RunSpec, body: RunBody, *, plugin: PluginInfo | None = None) -> RunResult:
-        """Run ``body`` as ``spec`` says and return what came of it."""
+        """Run ``body`` as ``spec`` says and return what came of it.
+
+        Raises:
+            OSError: The run's directory can't be made.
+            Exception: Whatever the tracking raises when the run is started; the work has not begun.
+        """
         directory = self.store.create(spec.plugin_key, spec.pipeline)
         client = self.tracking.create_client()
         client.start_run(directory.run_id, name=spec.short_name, tags=_tags(spec, plugin), artifact_dir=directory.path)
         tracking = RunTracking(client, directory.run_id)
         logger = RuntimeContext(job_id=directory.run_id, publish=self.bus.publish).logger
         context = RunContext(directory.run_id, spec, tracking, directory.path, logger)
-        self.bus.publish(RunStarted(directory.run_id, spec.plugin_key, spec.pipeline, str(directory.path)))
         started, start = datetime.now(UTC), monotonic()
-
-        def track(event: MetricsRecorded) -> None:
-            if event.job_id == directory.run_id:
-                tracking.log_metrics(event.values, event.step)
-
-        interrupt: BaseException | None = None
-        with self.bus.subscribe(MetricsRecorded, track):
-            try:
-                outcome = _as_result(body(spec, context=context))
-            except Exception as error:  # noqa: BLE001 - a failed run is a result
-                outcome = RunResult(status=RunStatus.FAILED, message=_told(error), error=error)
-            except BaseException as error:  # noqa: BLE001 - raised again below, when the run is written down
-                interrupt = error
-                outcome = RunResult(status=RunStatus.CANCELLED, message=_told(error), error=error)
+        outcome, interrupt = self._work(body, context)
         result = replace(
             outcome,
             run_id=directory.run_id,
@@ -90,32 +82,59 @@ class RunEngine:
             duration_s=monotonic() - start,
             artifact_dir=str(directory.path),
         )
-        self._write_down(directory, spec, plugin, result)
-        _best_effort("log the artifacts of", directory.run_id, lambda: tracking.log_artifacts(directory.path))
-        tracking.close()
-        _best_effort("end the tracking of", directory.run_id, lambda: client.end_run(result.status.value))
-        self.bus.publish(RunEnded(directory.run_id, result.status.value, result.duration_s, result.message))
+        end = RunEnded(directory.run_id, result.status.value, result.duration_s, result.message)
+        steps: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("write the exception of", lambda: _write_exception(directory, result)),
+            ("write the summary of", lambda: _write_summary(directory, spec, plugin, result)),
+            ("log the artifacts of", lambda: tracking.log_artifacts(directory.path)),
+            ("close the tracking of", tracking.close),
+            ("end the tracking of", lambda: client.end_run(result.status.value)),
+            ("tell the end of", lambda: self.bus.publish(end)),
+        )
+        for verb, step in steps:
+            late = _best_effort(verb, directory.run_id, step)
+            interrupt = interrupt or late
         if interrupt is not None:
             raise interrupt
         return result
 
-    def _write_down(self, directory: RunDirectory, spec: RunSpec, plugin: PluginInfo | None, result: RunResult) -> None:
-        if result.status is RunStatus.FAILED and result.error is not None:
-            text = "".join(format_exception(result.error))
-            _best_effort("write the exception of", directory.run_id, lambda: directory.write_exception(text))
-        summary = {
-            "schema_version": SUMMARY_VERSION,
-            "run_id": result.run_id,
-            "status": result.status.value,
-            "started_at_utc": _iso(result.started_at_utc),
-            "ended_at_utc": _iso(result.ended_at_utc),
-            "duration_s": result.duration_s,
-            "message": result.message,
-            "spec": encode_value(spec),
-            "plugin": encode_value(plugin),
-            "outputs": encode_value(result.outputs),
-        }
-        _best_effort("write the summary of", directory.run_id, lambda: directory.write_summary(summary))
+    def _work(self, body: RunBody, context: RunContext) -> tuple[RunResult, BaseException | None]:
+        """Do the work; return what came of it, and the interrupt that is to be raised again, if there was one."""
+        spec, run_id = context.spec, context.run_id
+
+        def track(event: MetricsRecorded) -> None:
+            if event.job_id == run_id:
+                context.tracking.log_metrics(event.values, event.step)
+
+        with self.bus.subscribe(MetricsRecorded, track):
+            try:
+                self.bus.publish(RunStarted(run_id, spec.plugin_key, spec.pipeline, str(context.artifact_dir)))
+                return _as_result(body(spec, context=context)), None
+            except Exception as error:  # noqa: BLE001 - a failed run is a result
+                return RunResult(status=RunStatus.FAILED, message=_told(error), error=error), None
+            except BaseException as error:  # noqa: BLE001 - raised again when the run is written down
+                return RunResult(status=RunStatus.CANCELLED, message=_told(error), error=error), error
+
+
+def _write_exception(directory: RunDirectory, result: RunResult) -> None:
+    if result.status is RunStatus.FAILED and result.error is not None:
+        directory.write_exception("".join(format_exception(result.error)))
+
+
+def _write_summary(directory: RunDirectory, spec: RunSpec, plugin: PluginInfo | None, result: RunResult) -> None:
+    summary = {
+        "schema_version": SUMMARY_VERSION,
+        "run_id": result.run_id,
+        "status": result.status.value,
+        "started_at_utc": _iso(result.started_at_utc),
+        "ended_at_utc": _iso(result.ended_at_utc),
+        "duration_s": result.duration_s,
+        "message": result.message,
+        "spec": encode_value(spec),
+        "plugin": encode_value(plugin),
+        "outputs": encode_value(result.outputs),
+    }
+    directory.write_summary(summary)
 
 
 def _tags(spec: RunSpec, plugin: PluginInfo | None) -> dict[str, str]:
@@ -134,26 +153,39 @@ def _tags(spec: RunSpec, plugin: PluginInfo | None) -> dict[str, str]:
 
 
 def _as_result(returned: object) -> RunResult:
-    if isinstance(returned, RunResult):
-        return returned
-    from collections.abc import Mapping
+    """Return what the work returned as a result; its status may be given as text.
 
-    if isinstance(returned, Mapping):
-        return RunResult(outputs=returned)
-    raise TypeError(f"cannot accept result of run: it is a {type(returned).__qualname__}, not a RunResult or a mapping")
+    Raises:
+        TypeError: It is none, or its outputs are no mapping.
+        ValueError: There is no such status.
+    """
+    result = RunResult(outputs=returned) if isinstance(returned, Mapping) else returned
+    if not isinstance(result, RunResult):
+        kind = type(returned).__qualname__
+        raise TypeError(f"cannot accept result of run: it is a {kind}, not a RunResult or a mapping")
+    if not isinstance(result.outputs, Mapping):
+        raise TypeError(f"cannot accept outputs of run: they are a {type(result.outputs).__qualname__}, not a mapping")
+    return replace(result, status=RunStatus(result.status))
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the work's own error may be broken, and the run must end all the same
+        text = ""
+    return f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__
 
 
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="microseconds")
 
 
-def _best_effort(verb: str, run_id: str, step: Callable[[], object]) -> None:
-    """Do what must not replace the result of the work: a failure is logged."""
+def _best_effort(verb: str, run_id: str, step: Callable[[], object]) -> BaseException | None:
+    """Do what must not replace the result of the work: a failure is logged, an interrupt returned for later."""
     try:
         step()
     except Exception:
         getLogger(__name__).exception("cannot %s run '%s'", verb, run_id, extra={"run_id": run_id})
+    except BaseException as error:  # noqa: BLE001 - raised again when the run is closed
+        return error
+    return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -71,6 +71,10 @@ class RunSpec:
         object.__setattr__(self, "data_spec", _frozen(self.data_spec))
         object.__setattr__(self, "tags", _frozen(self.tags))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as plain data: what keeps it from being changed can't be pickled."""
+        return type(self), tuple(_thawed(getattr(self, one.name)) for one in fields(self))
+
     @property
     def short_name(self) -> str:
         """Return ``plugin:pipeline:mode``."""
@@ -83,4 +87,14 @@ def _frozen(value: Any) -> Any:
         return MappingProxyType({str(key): _frozen(one) for key, one in value.items()})
     if isinstance(value, list | tuple):
         return tuple(_frozen(one) for one in value)
+    if isinstance(value, Set):
+        return frozenset(value)
+    return value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thawed(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_thawed(one) for one in value)
     return value

@@ -49,17 +49,18 @@ class RunDirectory:
     def read_summary(self) -> dict[str, Any] | None:
         """Return the summary, or None while there is none that can be read."""
         try:
-            found: dict[str, Any] = json.loads((self.path / SUMMARY).read_text("utf-8"))
+            found = json.loads((self.path / SUMMARY).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found
+        return found if isinstance(found, dict) else None
 
     def _write(self, name: Path, text: str) -> Path:
         """Write beside the target and rename: a reader sees the whole file or none, also after a crash."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        with draft.open("w", encoding="utf-8") as file:
+        # A file name that is no UTF-8 may stand in a message: it is written escaped.
+        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -95,11 +96,13 @@ class RunStore:
         """
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         label = re.sub(r"[^A-Za-z0-9]+", "-", f"{plugin_key}-{pipeline}").strip("-")[:60]
+        folder = self._root / "runs"
+        folder.mkdir(parents=True, exist_ok=True)
         while True:
             run_id = f"{stamp}-{label}-{secrets.token_hex(3)}"
-            path = self._root / "runs" / run_id
+            path = folder / run_id
             try:
-                path.mkdir(parents=True)
+                path.mkdir()
             except FileExistsError:
                 continue
             return RunDirectory(run_id, path)
@@ -112,7 +115,7 @@ class RunStore:
         """
         path = self._root / "runs" / run_id
         # An id is one name: nothing that leads elsewhere is looked at.
-        if Path(run_id).name != run_id or not path.is_dir():
+        if run_id in {"", ".", ".."} or Path(run_id).name != run_id or not path.is_dir():
             from difflib import get_close_matches
 
             near = get_close_matches(run_id, [one.run_id for one in self], n=1, cutoff=0.6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -99,8 +100,8 @@ class RunTracking:
                     raise TrackingError(
                         "parameter", key, f"it is {self._params[key]!r} already, and can't be {value!r} too"
                     )
-            self._params.update(params)
             self._client.log_params(dict(params))
+            self._params.update(params)
 
     def log_metric(self, key: str, value: float, step: int | None = None) -> None:
         """Record one number, such as ``val_accuracy``, of one step (epoch, iteration) if given."""
@@ -120,13 +121,12 @@ class RunTracking:
                 raise TrackingError("metric", key, f"{value!r} is no number")
             try:
                 numbers[key] = float(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise TrackingError("metric", key, f"{value!r} is no number") from None
-        if step is not None and (isinstance(step, bool) or not isinstance(step, int) or step < 0):
-            raise TrackingError("metric", ", ".join(metrics), f"step {step!r} is no whole number from 0 on")
+        place = None if step is None else _step(step, metrics)
         with self._lock:
             self._refuse_when_over()
-            self._client.log_metrics(numbers, step)
+            self._client.log_metrics(numbers, place)
 
     def set_tag(self, key: str, value: str) -> None:
         """Record one tag, such as ``purpose=smoke``."""
@@ -187,6 +187,17 @@ class RunTracking:
     def _refuse_when_over(self) -> None:
         if self._is_over:
             raise RunLifecycleError(self._run_id, "track", "it is over")
+
+
+def _step(step: int, metrics: Mapping[str, float]) -> int:
+    """Return a step as an int; numpy's whole numbers are whole numbers too."""
+    try:
+        place = index(step)
+    except TypeError:
+        place = -1
+    if isinstance(step, bool) or place < 0:
+        raise TrackingError("metric", ", ".join(metrics), f"step {step!r} is no whole number from 0 on")
+    return place
 
 
 def _check_key(kind: str, key: object) -> None:

@@ -56,16 +56,17 @@ class AsyncEventStream:
         while True:
             with self._lock:
                 event = self._buffer.take()
-                if event is None:
-                    self._filled.clear()
-            if event is not None or self._is_closed:
-                return event
+                # Read under the lock: what was put before the closing is seen before it.
+                if event is not None or self._is_closed:
+                    return event
+                self._filled.clear()
             await self._filled.wait()
 
     def close(self) -> None:
         """Hear nothing more. Idempotent, and safe from any thread."""
         self._subscription.cancel()
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
         self._wake()
 
     def __aiter__(self) -> AsyncIterator[Event]:

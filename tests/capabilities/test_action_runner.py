@@ -1,0 +1,298 @@
+"""Running an action by its name: everything that can be wrong is found before a run is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from pydantic import BaseModel, Field
+
+from plugbus.capabilities import (
+    EXECUTOR,
+    TRACKING,
+    Action,
+    ActionCall,
+    ActionCancelled,
+    ActionCompleted,
+    ActionFailed,
+    ActionNotFoundError,
+    ActionRunner,
+    ActionStarted,
+    BaseAction,
+    Executor,
+    ExecutorTraits,
+    MetricsRecorded,
+    ParamsError,
+    RunEnded,
+    RunStarted,
+    RunStatus,
+    RunStore,
+)
+from plugbus.capabilities.testing import FakeTracking
+from plugbus.kernel import (
+    AmbiguousServiceError,
+    Event,
+    Kernel,
+    Plugin,
+    PluginContext,
+    PluginMetadata,
+    ServiceNotFoundError,
+)
+from plugbus.plugins.local_executor import LocalExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+
+class Model(BaseModel):
+    depth: int = 3
+    sizes: tuple[int, ...] = (8, 4)
+
+
+class TrainParams(BaseModel):
+    epochs: int = Field(default=1, ge=1)
+    seed: int | None = 0
+    model: Model = Model()
+
+
+class TrainResult(BaseModel):
+    accuracy: float
+    model_path: Path
+
+
+class Train(BaseAction[TrainParams]):
+    result_model = TrainResult
+
+    def execute(self) -> TrainResult:
+        run = self.ctx.current_run
+        path = run.artifact_dir / "model.bin"
+        path.write_bytes(b"1")
+        self.set_metrics({"loss": 0.5}, "train", step=1)
+        run.tracking.log_artifact(path, "models")
+        return TrainResult(accuracy=0.5, model_path=path)
+
+
+class Fail(BaseAction[TrainParams]):
+    def execute(self) -> None:
+        raise ArithmeticError("loss ran away")
+
+
+class Interrupt(BaseAction[TrainParams]):
+    def execute(self) -> None:
+        raise KeyboardInterrupt
+
+
+class Show(BaseAction[TrainParams]):
+    def execute(self) -> list[Any]:
+        return [dict(self.ctx.env), self.ctx.job_id == self.ctx.current_run.run_id]
+
+
+class Unseeded(BaseModel):
+    pass
+
+
+class Plain(BaseAction[Unseeded]):
+    def execute(self) -> dict[str, float]:
+        return {"nan": float("nan")}
+
+
+class Digits(Plugin):
+    metadata = PluginMetadata("digits", "1.2.0", name="Digits", description="Reads digits.")
+    actions: ClassVar[dict[str, type[BaseAction[Any]]]] = {
+        "digits.train": Train,
+        "digits.fail": Fail,
+        "digits.interrupt": Interrupt,
+        "digits.show": Show,
+        "digits.plain": Plain,
+    }
+
+    def on_load(self, ctx: PluginContext) -> None:
+        for name, action in self.actions.items():
+            ctx.provide(Action(name), action)
+
+
+class CountingExecutor(Executor):
+    """Carries calls as the local executor does, and counts them."""
+
+    def __init__(self) -> None:
+        self.calls: list[ActionCall] = []
+        self._local = LocalExecutor()
+
+    @property
+    def traits(self) -> ExecutorTraits:
+        return self._local.traits
+
+    def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
+        self.calls.append(call)
+        return self._local.submit(call, publish)
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        self._local.shutdown(wait=wait)
+
+
+class Bench:
+    def __init__(self, kernel: Kernel, root: Path) -> None:
+        self.kernel = kernel
+        self.store = RunStore(root)
+        self.executor = CountingExecutor()
+        self.tracking = FakeTracking()
+        kernel.services.provide(EXECUTOR, self.executor, owner="counting")
+        self.tracked = kernel.services.provide(TRACKING, self.tracking)
+        self.events: list[Event] = []
+        kernel.register(Digits())
+        kernel.load("digits")
+        kernel.bus.subscribe("*", self.events.append)
+        self.runner = ActionRunner(kernel, self.store)
+
+    def assert_nothing_happened(self) -> None:
+        assert list(self.store.root.iterdir()) == []
+        assert self.tracking.clients == []
+        assert self.executor.calls == []
+        assert self.events == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with Kernel() as kernel:
+        yield Bench(kernel, tmp_path)
+
+
+class TestRefusal:
+    def test_of_an_unknown_action_makes_no_run(self, bench: Bench) -> None:
+        with pytest.raises(ActionNotFoundError, match=r"did you mean 'digits\.train'"):
+            bench.runner.run("digits.trian")
+        bench.assert_nothing_happened()
+
+    def test_of_wrong_params_makes_no_run(self, bench: Bench) -> None:
+        with pytest.raises(ParamsError) as caught:
+            bench.runner.run("digits.train", {"epochs": 0, "model": {"depth": "deep"}})
+        assert caught.value.action == "digits.train"
+        assert [path for path, _ in caught.value.faults] == ["epochs", "model.depth"]
+        bench.assert_nothing_happened()
+
+    def test_of_an_unknown_executor_makes_no_run(self, bench: Bench) -> None:
+        with pytest.raises(ServiceNotFoundError) as caught:
+            bench.runner.run("digits.train", executor="countin")
+        assert caught.value.near == ("counting",)
+        assert caught.value.known == ("counting",)
+        assert "executor of countin" in str(caught.value)
+        bench.assert_nothing_happened()
+
+    def test_without_tracking_makes_no_run(self, bench: Bench) -> None:
+        bench.tracked.withdraw()
+        with pytest.raises(ServiceNotFoundError, match="tracking"):
+            bench.runner.run("digits.train")
+        bench.assert_nothing_happened()
+
+    def test_to_choose_between_executors_makes_no_run(self, bench: Bench) -> None:
+        bench.kernel.services.provide(EXECUTOR, LocalExecutor(), owner="local")
+        with pytest.raises(AmbiguousServiceError):
+            bench.runner.run("digits.train")
+        bench.assert_nothing_happened()
+
+
+class TestRun:
+    def test_is_of_the_plugin_and_the_action(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.train", {"epochs": 2}, tags={"purpose": "smoke"}, notes="try")
+        assert result.status is RunStatus.OK
+        summary = json.loads((Path(result.artifact_dir) / "summary" / "run_summary.json").read_text("utf-8"))
+        assert summary["spec"] == {
+            "plugin_key": "digits",
+            "pipeline": "train",
+            "run_mode": "once",
+            "dataset_id": None,
+            "data_spec": {"epochs": 2, "seed": 0, "model": {"depth": 3, "sizes": [8, 4]}},
+            "seed": 0,
+            "tags": {"purpose": "smoke"},
+            "notes": "try",
+            "request_id": None,
+        }
+        assert summary["plugin"] == {
+            "key": "digits",
+            "name": "Digits",
+            "version": "1.2.0",
+            "description": "Reads digits.",
+        }
+        assert bench.store.latest("digits", "train").run_id == result.run_id
+
+    def test_returns_what_the_action_returned_as_plain_data(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.train")
+        assert result.outputs == {"accuracy": 0.5, "model_path": str(Path(result.artifact_dir) / "model.bin")}
+        assert bench.runner.run("digits.plain").outputs == {"nan": "nan"}
+
+    def test_returns_what_is_no_mapping_under_a_name(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.show", env={"HOST": "example.org"})
+        assert result.outputs == {"result": [{"HOST": "example.org"}, True]}
+        assert bench.runner.run("digits.show").outputs == {"result": [{}, True]}
+
+    def test_logs_the_params_by_their_paths(self, bench: Bench) -> None:
+        bench.runner.run("digits.train", TrainParams(epochs=2))
+        assert bench.tracking.client.params == {"epochs": 2, "seed": 0, "model.depth": 3, "model.sizes": [8, 4]}
+        assert bench.tracking.client.metrics == [("loss", 0.5, 1)]
+        assert [place for _, place in bench.tracking.client.artifacts] == ["models", None, "summary"]
+
+    def test_publishes_the_run_around_the_action(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.train")
+        assert [type(event) for event in bench.events] == [
+            RunStarted,
+            ActionStarted,
+            MetricsRecorded,
+            ActionCompleted,
+            RunEnded,
+        ]
+        assert bench.events[1] == ActionStarted(result.run_id, "digits.train")
+
+    def test_has_the_seed_of_the_params_if_they_have_one(self, bench: Bench) -> None:
+        bench.runner.run("digits.train", {"seed": 7})
+        bench.runner.run("digits.train", {"seed": None})
+        bench.runner.run("digits.plain")
+        assert [client.tags.get("seed") for client in bench.tracking.clients] == ["7", None, None]
+
+    def test_is_carried_by_the_executor_that_is_named(self, bench: Bench) -> None:
+        other = CountingExecutor()
+        bench.kernel.services.provide(EXECUTOR, other, owner="other")
+        bench.runner.run("digits.train", executor="other")
+        bench.runner.run("digits.train", executor="counting")
+        bench.kernel.services.prefer(EXECUTOR, "other")
+        bench.runner.run("digits.train")
+        assert (len(other.calls), len(bench.executor.calls)) == (2, 1)
+
+    def test_of_an_action_that_raises_failed(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.fail")
+        assert result.status is RunStatus.FAILED
+        assert isinstance(result.error, ArithmeticError)
+        assert bench.tracking.client.statuses == ["failed"]
+        assert (Path(result.artifact_dir) / "errors" / "exception.txt").is_file()
+        assert [type(event) for event in bench.events] == [RunStarted, ActionStarted, ActionFailed, RunEnded]
+
+    def test_of_an_action_that_is_interrupted_is_cancelled(self, bench: Bench) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            bench.runner.run("digits.interrupt")
+        assert bench.tracking.client.statuses == ["cancelled"]
+        assert [type(event) for event in bench.events] == [RunStarted, ActionStarted, ActionCancelled, RunEnded]
+
+
+class TestOwner:
+    def test_is_the_plugin_whose_action_is_run(self, bench: Bench) -> None:
+        class Other(Digits):
+            metadata = PluginMetadata("other", "2.0.0", name="Other")
+            actions: ClassVar[dict[str, type[BaseAction[Any]]]] = {"digits.train": Plain}
+
+        bench.kernel.register(Other())
+        bench.kernel.load("other")
+        with pytest.raises(AmbiguousServiceError):
+            bench.runner.run("digits.train")
+        bench.kernel.services.prefer(Action("digits.train"), "other")
+        bench.runner.run("digits.train")
+        bench.kernel.services.prefer(Action("digits.train"), "digits")
+        bench.runner.run("digits.train")
+        assert [client.tags["plugin_name"] for client in bench.tracking.clients] == ["Other", "Digits"]
+
+    def test_may_be_the_host_itself(self, bench: Bench) -> None:
+        bench.kernel.services.provide(Action("lonely"), Plain)
+        result = bench.runner.run("lonely")
+        assert bench.tracking.client.tags == {"plugin": "lonely", "pipeline": "lonely", "run_mode": "once"}
+        assert bench.store.latest("lonely", "lonely").run_id == result.run_id

@@ -1,0 +1,493 @@
+"""Actions: where their models come from, what is accepted as parameters and result, and what a run publishes."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import os
+import pickle
+import weakref
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pytest
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field
+
+from plugbus.capabilities import (
+    ACTION,
+    Action,
+    ActionCall,
+    ActionCancelled,
+    ActionCompleted,
+    ActionDefinitionError,
+    ActionFailed,
+    ActionNotFoundError,
+    ActionStarted,
+    BaseAction,
+    EventLogged,
+    MessageLogged,
+    MetricsRecorded,
+    NoResult,
+    ParamsError,
+    ProgressReported,
+    ResultError,
+    RuntimeContext,
+    action_names,
+    find_action,
+    validate_params,
+    validate_result,
+)
+from plugbus.kernel import AmbiguousServiceError, Capability, ContractError, Event, ServiceLocator
+
+
+class Params(BaseModel):
+    size: int = 1
+    name: str = "x"
+
+
+class OtherParams(BaseModel):
+    size: str
+
+
+class Result(BaseModel):
+    loss: float
+    steps: int = 0
+
+
+P = TypeVar("P", bound=BaseModel)
+R = TypeVar("R", bound=BaseModel)
+
+
+class SizeAction(BaseAction[Params]):
+    action_name = "size"
+
+    def execute(self) -> int:
+        return self.params.size
+
+
+def model_of(action: Any) -> object:
+    """Return the model; static checkers do not know what a class gave for its type variable."""
+    return action.params_model
+
+
+def run(call: ActionCall) -> tuple[Any, list[Event]]:
+    events: list[Event] = []
+    return call.run_here(events.append), events
+
+
+class TestParamsModel:
+    def test_comes_from_the_generic_parameter(self) -> None:
+        assert model_of(SizeAction) is Params
+
+    def test_is_inherited(self) -> None:
+        class Derived(SizeAction):
+            pass
+
+        assert model_of(Derived) is Params
+
+    def test_named_by_the_class_wins_over_the_generic_parameter(self) -> None:
+        class Named(BaseAction[BaseModel]):
+            params_model = Params
+
+            def execute(self) -> None: ...
+
+        assert model_of(Named) is Params
+
+    def test_of_a_subclass_replaces_the_inherited_one(self) -> None:
+        class Replaced(SizeAction):
+            params_model = OtherParams  # type: ignore[assignment] # what an author may do all the same
+
+        assert model_of(Replaced) is OtherParams
+        assert model_of(SizeAction) is Params
+
+    def test_is_found_through_a_generic_base(self) -> None:
+        class Middle(BaseAction[P]):
+            def execute(self) -> P:
+                return self.params
+
+        class Inner(Middle[P]):
+            pass
+
+        class Real(Inner[Params]):
+            pass
+
+        assert model_of(Real) is Params
+        assert not hasattr(Middle, "params_model")
+        assert not hasattr(Inner, "params_model")
+
+    def test_is_told_from_other_parameters_of_a_generic_base(self) -> None:
+        class Middle(BaseAction[P], Generic[R, P]):
+            def execute(self) -> None: ...
+
+        class Real(Middle[Result, Params]):
+            pass
+
+        assert model_of(Real) is Params
+
+    def test_that_a_generic_base_fixed_is_not_replaced_by_its_other_parameter(self) -> None:
+        class Middle(BaseAction[Params], Generic[R]):
+            def execute(self) -> None: ...
+
+        class Real(Middle[Result]):
+            pass
+
+        assert model_of(Real) is Params
+
+    def test_is_found_beside_a_generic_mixin(self) -> None:
+        class Mixin(Generic[R]):
+            pass
+
+        class Real(Mixin[Result], BaseAction[Params]):
+            def execute(self) -> None: ...
+
+        assert model_of(Real) is Params
+
+    def test_is_found_beside_a_mixin_that_is_subscribed_too(self) -> None:
+        class Real(os.PathLike[str], BaseAction[Params]):
+            def __fspath__(self) -> str:
+                return "."
+
+            def execute(self) -> None: ...
+
+        assert model_of(Real) is Params
+
+    @pytest.mark.parametrize("name", [None, "plugin.bare"])
+    def test_that_is_missing_is_named_when_it_is_needed(self, name: str | None) -> None:
+        class Bare(BaseAction):  # type: ignore[type-arg] # what a beginner writes
+            action_name = "bare"
+
+            def execute(self) -> None: ...
+
+        with pytest.raises(ActionDefinitionError) as caught:
+            validate_params(Bare, {}, name=name)
+        assert caught.value.action == (name or "bare")
+        assert str(caught.value) == (
+            f"cannot use action '{name or 'bare'}': it has no parameter model; "
+            "write BaseAction[YourParams], or set params_model"
+        )
+
+    def test_given_as_text_is_missing(self) -> None:
+        class Forward(BaseAction["Params"]):
+            def execute(self) -> None: ...
+
+        with pytest.raises(ActionDefinitionError, match="Forward"):
+            validate_params(Forward, {})
+
+    def test_of_an_action_that_went_away_is_not_kept_alive(self) -> None:
+        def make() -> weakref.ref[type[BaseModel]]:
+            class Passing(BaseModel):
+                pass
+
+            class PassingAction(BaseAction[Passing]):
+                def execute(self) -> None: ...
+
+            return weakref.ref(Passing)
+
+        gone = make()
+        gc.collect()
+        assert gone() is None
+
+
+class TestParams:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"size": "3"}, Params(size=3)),
+            ({}, Params()),
+            (None, Params()),
+            (OtherParams(size="4"), Params(size=4)),
+        ],
+    )
+    def test_become_an_object_of_the_model(self, given: Any, expected: Params) -> None:
+        assert validate_params(SizeAction, given) == expected
+
+    def test_that_are_an_object_of_the_model_are_taken_as_they_are(self) -> None:
+        given = Params(size=2)
+        assert validate_params(SizeAction, given) is given
+
+    def test_are_refused_with_every_fault_at_its_path(self) -> None:
+        class Inner(BaseModel):
+            rate: float
+
+        class Nested(BaseModel):
+            inner: Inner
+            sizes: list[int]
+
+        class NestedAction(BaseAction[Nested]):
+            def execute(self) -> None: ...
+
+        with pytest.raises(ParamsError) as caught:
+            validate_params(NestedAction, {"inner": {"rate": "fast"}, "sizes": [1, "two"]}, name="plugin.nested")
+        assert caught.value.action == "plugin.nested"
+        assert [path for path, _ in caught.value.faults] == ["inner.rate", "sizes.1"]
+        assert str(caught.value).startswith("cannot run action 'plugin.nested': inner.rate: Input should be")
+        assert "; sizes.1: Input should be" in str(caught.value)
+
+    def test_fault_of_the_whole_has_no_path(self) -> None:
+        assert str(ParamsError("a", (("", "too odd"),))) == "cannot run action 'a': too odd"
+
+
+class LossAction(BaseAction[Params]):
+    result_model = Result
+    returned: ClassVar[Any] = None
+
+    def execute(self) -> Any:
+        return type(self).returned
+
+
+class TestResult:
+    def test_is_free_without_a_model(self) -> None:
+        assert SizeAction.result_model is NoResult
+        anything = object()
+        assert validate_result(SizeAction, anything) is anything
+
+    def test_that_is_a_mapping_becomes_an_object_of_the_model(self) -> None:
+        assert validate_result(LossAction, {"loss": "0.5"}) == Result(loss=0.5)
+
+    def test_that_is_an_object_of_the_model_is_returned_itself(self) -> None:
+        result = Result(loss=1.0)
+        assert validate_result(LossAction, result) is result
+
+    def test_of_a_subclass_with_further_fields_fits_a_model_that_forbids_others(self) -> None:
+        class Strict(BaseModel):
+            model_config = ConfigDict(extra="forbid")
+            loss: float
+
+        class Wider(Strict):
+            accuracy: float
+
+        class StrictAction(BaseAction[Params]):
+            result_model = Strict
+
+            def execute(self) -> None: ...
+
+        result = Wider(loss=1.0, accuracy=0.5)
+        assert validate_result(StrictAction, result) is result
+
+    def test_whose_fields_have_other_names_outside_is_accepted(self) -> None:
+        class Renamed(BaseModel):
+            loss: float = Field(alias="Loss")
+            steps: int = Field(validation_alias=AliasChoices(AliasPath("a", "b"), "Steps", "n"))
+
+        class RenamedAction(BaseAction[Params]):
+            result_model = Renamed
+
+            def execute(self) -> None: ...
+
+        result = Renamed.model_validate({"Loss": 1.0, "Steps": 2})
+        assert validate_result(RenamedAction, result) is result
+        result.steps = "many"
+        with pytest.raises(ResultError) as caught:
+            validate_result(RenamedAction, result)
+        assert [path for path, _ in caught.value.faults] == ["Steps"]
+
+    def test_whose_fields_are_read_by_a_path_is_accepted(self) -> None:
+        class Deep(BaseModel):
+            loss: float = Field(validation_alias=AliasPath("metrics", "loss"))
+
+        class DeepAction(BaseAction[Params]):
+            result_model = Deep
+
+            def execute(self) -> None: ...
+
+        result = Deep.model_validate({"metrics": {"loss": 1.0}})
+        assert validate_result(DeepAction, result) is result
+
+    def test_that_was_changed_to_what_does_not_fit_is_refused(self) -> None:
+        result = Result(loss=1.0)
+        result.loss = "low"  # type: ignore[assignment] # that is the fault
+        with pytest.raises(ResultError) as caught:
+            validate_result(LossAction, result, name="plugin.loss")
+        assert caught.value.result is result
+        assert caught.value.action == "plugin.loss"
+        assert caught.value.expected == "Result"
+        assert [path for path, _ in caught.value.faults] == ["loss"]
+
+    def test_that_was_made_without_validation_is_looked_at(self) -> None:
+        made = Result.model_construct(steps=3)
+        with pytest.raises(ResultError, match="loss: Field required"):
+            validate_result(LossAction, made)
+
+    @pytest.mark.parametrize("wrong", [None, 0.5, "0.5", [0.5], OtherParams(size="1"), {"steps": 1}])
+    def test_of_another_kind_is_refused_and_kept(self, wrong: object) -> None:
+        with pytest.raises(ResultError) as caught:
+            validate_result(LossAction, wrong)
+        assert caught.value.result is wrong
+        assert caught.value.faults
+        assert str(caught.value).startswith("cannot accept result of action 'LossAction' as Result: ")
+
+
+class TestRun:
+    def test_publishes_start_and_completion_around_the_work(self) -> None:
+        class Reporting(BaseAction[Params]):
+            def execute(self) -> str:
+                self.log("loaded", {"rows": 3}, "rows.csv")
+                self.logger.info("half of %d", self.params.size)
+                self.set_progress(1, 2, "train")
+                self.set_metrics({"loss": 0.5}, "train", step=1)
+                return "done"
+
+        result, events = run(ActionCall(Reporting, {"size": 2}, "plugin.reporting", "job-1"))
+        assert result == "done"
+        kinds = [type(event) for event in events]
+        assert kinds == [ActionStarted, EventLogged, MessageLogged, ProgressReported, MetricsRecorded, ActionCompleted]
+        assert events[0] == ActionStarted("job-1", "plugin.reporting")
+        assert events[1] == EventLogged("job-1", "loaded", {"rows": 3}, "rows.csv")
+        assert events[3] == ProgressReported("job-1", 1, 2, "train")
+        assert events[4] == MetricsRecorded("job-1", {"loss": 0.5}, "train", 1)
+
+    def test_returns_the_converted_result(self) -> None:
+        class Mapped(LossAction):
+            returned = {"loss": 1}  # noqa: RUF012 - a value that the test returns
+
+        assert run(ActionCall(Mapped))[0] == Result(loss=1.0)
+
+    def test_publishes_a_failure_with_the_error_that_it_raises(self) -> None:
+        error = ArithmeticError("ran away")
+
+        class Failing(BaseAction[Params]):
+            def execute(self) -> None:
+                raise error
+
+        events: list[Event] = []
+        with pytest.raises(ArithmeticError) as caught:
+            ActionCall(Failing, job_id="job-2").run_here(events.append)
+        assert caught.value is error
+        started, failed = events
+        assert started == ActionStarted(
+            "job-2", "TestRun.test_publishes_a_failure_with_the_error_that_it_raises.<locals>.Failing"
+        )
+        assert isinstance(failed, ActionFailed)
+        assert failed.error is error
+        assert failed.duration_s >= 0
+
+    def test_publishes_a_failure_for_a_result_that_does_not_fit(self) -> None:
+        class Loose(LossAction):
+            returned = "nothing"
+
+        events: list[Event] = []
+        with pytest.raises(ResultError) as caught:
+            ActionCall(Loose).run_here(events.append)
+        assert caught.value.result == "nothing"
+        assert [type(event) for event in events] == [ActionStarted, ActionFailed]
+
+    def test_publishes_a_failure_when_the_action_can_not_be_made(self) -> None:
+        class Unmade(BaseAction[Params]):
+            def __init__(self, params: Params, ctx: RuntimeContext) -> None:
+                super().__init__(params, ctx)
+                raise OSError("no device")
+
+            def execute(self) -> None: ...
+
+        events: list[Event] = []
+        with pytest.raises(OSError, match="no device"):
+            ActionCall(Unmade).run_here(events.append)
+        assert [type(event) for event in events] == [ActionStarted, ActionFailed]
+
+    @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(3), GeneratorExit()])
+    def test_that_is_interrupted_is_cancelled_not_failed(self, interrupt: BaseException) -> None:
+        class Interrupted(BaseAction[Params]):
+            def execute(self) -> None:
+                raise interrupt
+
+        events: list[Event] = []
+        with pytest.raises(type(interrupt)) as caught:
+            ActionCall(Interrupted, name="plugin.slow", job_id="job-3").run_here(events.append)
+        assert caught.value is interrupt
+        started, cancelled = events
+        assert started == ActionStarted("job-3", "plugin.slow")
+        assert isinstance(cancelled, ActionCancelled)
+        assert (cancelled.job_id, cancelled.action) == ("job-3", "plugin.slow")
+
+    def test_with_wrong_params_publishes_nothing(self) -> None:
+        events: list[Event] = []
+        with pytest.raises(ParamsError):
+            ActionCall(SizeAction, {"size": "big"}).run_here(events.append)
+        assert events == []
+
+    def test_goes_by_the_name_it_was_offered_under_then_by_its_own(self) -> None:
+        class Anonymous(BaseAction[Params]):
+            def execute(self) -> None: ...
+
+        assert ActionCall(SizeAction, name="plugin.size").label == "plugin.size"
+        assert ActionCall(SizeAction).label == "size"
+        assert ActionCall(Anonymous).label.endswith("<locals>.Anonymous")
+
+    def test_leaves_the_settings_of_the_call_as_they_were(self) -> None:
+        class Writing(BaseAction[Params]):
+            def execute(self) -> None:
+                assert isinstance(self.ctx.env, dict)
+                self.ctx.env["KEY"] = "changed"
+
+        env = {"KEY": "given"}
+        run(ActionCall(Writing, env=env))
+        assert env == {"KEY": "given"}
+
+
+class TestOffer:
+    def test_is_a_capability_named_after_the_action(self) -> None:
+        capability = Action("digits.train")
+        assert capability == "action(digits.train)"
+        assert (capability.name, capability.qualifier) == (ACTION, "digits.train")
+
+    def test_takes_subclasses_alone(self) -> None:
+        services = ServiceLocator()
+        services.provide(Action("plugin.size"), SizeAction)
+        with pytest.raises(ContractError):
+            services.provide(Action("plugin.model"), Params)
+
+    def test_is_found_by_name(self) -> None:
+        services = ServiceLocator()
+        services.provide(Action("plugin.size"), SizeAction)
+        assert find_action(services, "plugin.size") is SizeAction
+
+    def test_names_are_sorted_and_are_those_of_actions_alone(self) -> None:
+        services = ServiceLocator()
+        for name in ("b.two", "a.one"):
+            services.provide(Action(name), SizeAction)
+        services.provide("actions", object())
+        services.provide(Capability("action"), object())
+        assert action_names(services) == ("a.one", "b.two")
+
+    def test_that_nobody_makes_is_refused_with_what_is_near(self) -> None:
+        services = ServiceLocator()
+        for name in ("digits.train", "digits.tune", "words.count"):
+            services.provide(Action(name), SizeAction)
+        with pytest.raises(ActionNotFoundError) as caught:
+            find_action(services, "digits.trian")
+        assert caught.value.near[0] == "digits.train"
+        assert caught.value.known == ("digits.train", "digits.tune", "words.count")
+        assert "did you mean 'digits.train'" in str(caught.value)
+
+    def test_that_is_near_nothing_is_refused_with_all_there_is(self) -> None:
+        services = ServiceLocator()
+        for name in ("a.one", "b.two"):
+            services.provide(Action(name), SizeAction)
+        with pytest.raises(ActionNotFoundError, match=r"no plugin offers it; there are 'a\.one', 'b\.two'$"):
+            find_action(services, "zzzzzzzz")
+
+    def test_of_none_at_all_is_said(self) -> None:
+        with pytest.raises(ActionNotFoundError, match=r"^cannot find action 'a': no plugin offers any$"):
+            find_action(ServiceLocator(), "a")
+
+    def test_that_two_plugins_make_is_not_chosen_by_chance(self) -> None:
+        services = ServiceLocator()
+        services.provide(Action("plugin.size"), SizeAction, owner="one")
+        services.provide(Action("plugin.size"), LossAction, owner="two")
+        with pytest.raises(AmbiguousServiceError):
+            find_action(services, "plugin.size")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ActionDefinitionError("a", "why"),
+        ActionNotFoundError("a", ("b",), ("b", "c")),
+        ParamsError("a", (("x.y", "why"),)),
+        ResultError("a", "Model", (("x", "why"),), {"kept": 1}),
+    ],
+)
+def test_errors_travel_between_processes(error: Exception) -> None:
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - made in the line itself
+        assert type(copied) is type(error)
+        assert vars(copied) == vars(error)
+        assert str(copied) == str(error)
