@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugbus.kernel import KernelError, Plugin, PluginMetadata
+from plugbus.kernel import KernelError, MetadataError, Plugin, PluginMetadata
 
 from .documents import read_document
 from .errors import DiscoveryError, LoaderError, MissingModulesError, PluginFolderError
@@ -160,7 +160,12 @@ class DirectoryLoader:
                 remedy=f"add {module}.py, or name another module",
             )
             raise DocumentError(document.source, (fault,))
-        return DirectorySource(path, manifest, self._finder)
+        try:
+            return DirectorySource(path, manifest, self._finder)
+        except MetadataError as error:
+            start = document.positions[()]
+            faults = tuple(Fault(source=document.source, position=start, why=why) for why in error.faults)
+            raise DocumentError(document.source, faults) from error
 
     def load_into(self, path: str | Path, kernel: Kernel) -> tuple[str, ...]:
         """Register and load every plugin under a folder, all or nothing; return their ids in the order of loading.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from plugbus.kernel import Capability, KernelError
+from .manifest import CapabilityText  # noqa: TC001 - pydantic reads the annotation at run time
 
 HOST_FILE_NAME: Final = "plugbus.yaml"
 
@@ -27,20 +27,10 @@ class HostFile(_Strict):
     """A host's ``plugbus.yaml``."""
 
     plugins: PluginSelection = Field(default=PluginSelection(), description="Which plugins are used.")
-    preferences: dict[str, str] = Field(
+    preferences: dict[CapabilityText, str] = Field(
         default={}, description="Capability to the id of the plugin that is to provide it."
     )
     config: dict[str, dict[str, Any]] = Field(
         default={}, description="Plugin id to its configuration, validated by the plugin's own model."
     )
     artifacts: str | None = Field(default=None, description="Where runs are kept, relative to this file.")
-
-    @field_validator("preferences")
-    @classmethod
-    def _check_capabilities(cls, preferences: dict[str, str]) -> dict[str, str]:
-        for text in preferences:
-            try:
-                Capability.parse(text)
-            except KernelError as error:
-                raise ValueError(str(error)) from error
-        return preferences

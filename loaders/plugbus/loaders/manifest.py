@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -29,7 +30,36 @@ def _capability(text: str) -> str:
     return text
 
 
-PluginId = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,127}$", description="Unique id of the plugin.")]
+def _matched(pattern: str, why: str) -> AfterValidator:
+    """Refuse a text in plain words; what pydantic says of a pattern is for programmers."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(why)
+        return text
+
+    return AfterValidator(check)
+
+
+_ID: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
+_MODULE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+_ENTRYPOINT: Final = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*"
+
+PluginId = Annotated[
+    str,
+    _matched(_ID, "an id is a letter, then up to 127 letters, digits, '_', '.' or '-'"),
+    Field(json_schema_extra={"pattern": f"^{_ID}$"}, description="Unique id of the plugin."),
+]
+ModuleName = Annotated[
+    str,
+    _matched(_MODULE, "a top-level module is named, without dots"),
+    Field(json_schema_extra={"pattern": f"^{_MODULE}$"}),
+]
+Entrypoint = Annotated[
+    str,
+    _matched(_ENTRYPOINT, "write module:Class, such as plugin:MyPlugin"),
+    Field(json_schema_extra={"pattern": f"^{_ENTRYPOINT}$"}),
+]
 VersionText = Annotated[str, AfterValidator(_version)]
 RangeText = Annotated[str, AfterValidator(_range)]
 CapabilityText = Annotated[str, AfterValidator(_capability)]
@@ -58,9 +88,7 @@ class RequiredCapability(_Strict):
 class ModuleNeeds(_Strict):
     """What must be importable before the plugin's own code is."""
 
-    modules: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
-        min_length=1, description="Top-level modules."
-    )
+    modules: list[ModuleName] = Field(min_length=1, description="Top-level modules.")
     install: str = Field(default="", description="What pip is to install for them, such as plugbus[sklearn].")
 
 
@@ -70,10 +98,7 @@ class Manifest(_Strict):
     manifest: Literal[1] = Field(default=1, description="Version of this form.")
     id: PluginId
     version: VersionText = Field(description="Version of the plugin; quote it, as 1.10 is a number to YAML.")
-    entrypoint: str = Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$",
-        description="The plugin's class, as module:Class inside the folder.",
-    )
+    entrypoint: Entrypoint = Field(description="The plugin's class, as module:Class inside the folder.")
     name: str = Field(default="", description="Name for people.")
     description: str = Field(default="", description="One sentence for people.")
     author: str = Field(default="", description="Who made it.")

@@ -118,10 +118,11 @@ def _mismatches(findings: tuple[_Finding, ...], document: Document) -> Iterator[
 
 
 def _has_closer_branch(finding: _Finding, findings: tuple[_Finding, ...]) -> bool:
-    """Whether another branch of the same union took the value and failed further inside: that one was meant."""
+    """Whether another branch of the same union took the kind of value and failed later: that one was meant."""
     union = finding.details["loc"][:-1]
     return finding.is_branch and any(
-        other.details["loc"][: len(union)] == union and (other.path, other.tail) != (finding.path, finding.tail)
+        other.details["loc"][: len(union)] == union
+        and ((other.path, other.tail) != (finding.path, finding.tail) or other.details["type"] not in _EXPECTED)
         for other in findings
     )
 
