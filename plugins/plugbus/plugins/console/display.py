@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -64,7 +63,7 @@ class ConsoleDisplay:
             progress = self._started()
             task = self._tasks.get(key)
             if task is None:
-                task = self._tasks[key] = progress.add_task(escape(key[1]), total=event.total, metrics="")
+                task = self._tasks[key] = progress.add_task(key[1], total=event.total, metrics="")
             progress.update(task, completed=event.current, total=event.total)
 
     def show_metrics(self, event: MetricsRecorded) -> None:
@@ -76,7 +75,7 @@ class ConsoleDisplay:
             own = [key for key in self._tasks if key[0] == event.job_id]
             named = [key for key in own if key[1] == event.category]
             if self._progress is not None and (named or own):
-                self._progress.update(self._tasks[(named or own)[-1]], metrics=escape(text))
+                self._progress.update(self._tasks[(named or own)[-1]], metrics=text)
 
     def show_message(self, event: MessageLogged) -> None:
         """Write a line, if its level counts."""
@@ -86,15 +85,17 @@ class ConsoleDisplay:
         label = "" if event.level is LogLevel.INFO else f"{event.level.value}: "
         with self._lock:
             console = self._console if self._progress is None else self._progress.console
-            console.print(f"{label}{event.message}", style=style, markup=False, soft_wrap=True)
+            console.print(f"{label}{event.message}", style=style, markup=False, emoji=False, soft_wrap=True)
 
     def end_job(self, event: WorkEvent) -> None:
-        """Take the bars of a job away; with the last one the redrawing ends."""
+        """Take the bars of a job away; with the last job the redrawing ends, and its bars stay as they are."""
         with self._lock:
-            for key in [key for key in self._tasks if key[0] == event.job_id]:
-                del self._tasks[key]
+            ended = [self._tasks.pop(key) for key in tuple(self._tasks) if key[0] == event.job_id]
             if not self._tasks:
                 self._stop()
+            elif self._progress is not None:
+                for task in ended:
+                    self._progress.remove_task(task)
 
     def close(self) -> None:
         """Take everything away. Idempotent."""
@@ -106,12 +107,12 @@ class ConsoleDisplay:
         if self._progress is None:
             self._progress = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[metrics]}", style="cyan"),
+                TextColumn("{task.fields[metrics]}", style="cyan", markup=False),
                 console=self._console,
             )
             self._progress.start()

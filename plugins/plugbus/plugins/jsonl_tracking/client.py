@@ -42,11 +42,11 @@ class JsonlTrackingClient:
         if self._lines is not None:
             raise RuntimeError(f"cannot track run '{run_id}': this client tracks '{self._run_id}'")
         self._run_id = run_id
-        self._artifact_dir = artifact_dir
-        self._lines = JsonLines(artifact_dir / TRACKING_FILE)
+        self._artifact_dir = artifact_dir.absolute()
+        self._lines = JsonLines(self._artifact_dir / TRACKING_FILE)
         self._write("run_started", run_id=run_id, name=name, tags=dict(tags))
         if self._recorder is not None:
-            self._recorder.start(run_id, artifact_dir)
+            self._recorder.start(run_id, self._artifact_dir)
 
     def end_run(self, status: str) -> None:
         """Write the last line."""

@@ -37,5 +37,6 @@ class JsonLines:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._is_ready = True
             # Opened for each line: no descriptor is left when a run ends badly, and a follower sees every line.
-            with self._path.open("a", encoding="utf-8") as file:
+            # A lone surrogate, of a file name that is no UTF-8, is written as the escape that JSON has for it.
+            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{line}\n")
