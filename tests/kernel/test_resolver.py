@@ -248,6 +248,11 @@ def test_pin_that_names_a_prerelease_admits_it() -> None:
     assert loads(resolve(candidates, ["base"], {"base": ">=3.0.0rc1"})) == ["base 3.0.0rc1"]
 
 
+def test_pin_admits_a_prerelease_beside_a_stable_version() -> None:
+    candidates = [plugin("base", "3.0.0", gone="*"), plugin("base", "3.0.0rc1")]
+    assert loads(resolve(candidates, ["base"], {"base": ">=3.0.0rc1"})) == ["base 3.0.0rc1"]
+
+
 def test_pin_on_what_is_not_needed_or_not_known_changes_nothing() -> None:
     assert loads(resolve([plugin("app"), BASE_1], ["app"], {"base": "==9", "nobody": "==1"})) == ["app 1.0.0"]
 
@@ -308,6 +313,14 @@ def test_optional_requirement_that_is_there_goes_first() -> None:
     plan = resolve([app, BASE_1, local], ["app", "base", "local"])
     assert loads(plan) == ["base 1.0.0", "local 1.0.0", "app 1.0.0"]
     assert plan.providers["app"] == {"base": "base", "executor": "local"}
+
+
+def test_optional_capability_follows_the_best_of_its_providers() -> None:
+    app = plugin("app", "1.0.0", likes(EXECUTOR))
+    old, new = plugin("old", provides=(EXECUTOR,)), plugin("new", "2.0.0", provides=(EXECUTOR,))
+    assert resolve([app, old, new], ["app", "old", "new"]).providers["app"] == {"executor": "new"}
+    plan = resolve([app, old, new], ["app", "old", "new"], {"executor": "old"})
+    assert plan.providers["app"] == {"executor": "old"}
 
 
 def test_optional_requirement_out_of_range_orders_nothing() -> None:
@@ -384,6 +397,13 @@ def test_circle_of_every_version_is_named_once() -> None:
     with pytest.raises(CycleError) as caught:
         resolve([plugin("a", version, b="*") for version in ("1.0.0", "2.0.0")] + [plugin("b", a="*")], ["a"])
     assert caught.value.causes == ("they need each other: a -> b -> a",)
+
+
+def test_first_of_several_circles_is_named() -> None:
+    candidates = [plugin("a", "1.0.0", c="*"), plugin("a", "2.0.0", b="*"), plugin("b", a="*"), plugin("c", a="*")]
+    with pytest.raises(CycleError) as caught:
+        resolve(candidates, ["a"])
+    assert caught.value.path == ("a", "b", "a")
 
 
 def test_circle_is_avoided_by_another_version_or_provider() -> None:
@@ -544,12 +564,12 @@ def test_only_fitting_prereleases_are_explained() -> None:
 def test_plan_explains_who_asked_and_what_was_passed_over() -> None:
     base = [
         plugin("base", "1.0.0"),
-        plugin("base", "2.0.0", helper="*", gone="*"),
+        plugin("base", "2.0.0", needs(EXECUTOR), needs("gone"), helper="*"),
         plugin("base", "3.0.0", app=">=2"),
         plugin("base", "4.0.0", needs(STORE)),
         plugin("base", "5.0.0"),
     ]
-    plan = resolve([plugin("app", base="<5"), plugin("helper"), *base], ["helper", "app"])
+    plan = resolve([plugin("app", base="<5"), plugin("helper", provides=(EXECUTOR,)), *base], ["helper", "app"])
     assert plan.explanations[1:] == (
         (
             "'base' 1.0.0: required by 'app' 1.0.0 (<5); the newest that fits of 5 candidates; "
@@ -626,17 +646,44 @@ def test_long_circle_needs_no_recursion() -> None:
     assert len(caught.value.path) == length + 1
 
 
-def test_conflict_at_the_end_goes_back_to_its_cause_alone() -> None:
-    # No two of the three can be told from being possible, all three are not; 2 ** 200 choices lie before they are met.
+def impossible_three() -> list[PluginMetadata]:
+    """Make three plugins any two of which can be had: only a search finds that all three can't."""
     three = [plugin(name, version) for name in "abc" for version in ("1.0.0", "2.0.0")]
     for left, right in ("ab", "bc", "ca"):
         for version, other in (("1.0.0", "2.0.0"), ("2.0.0", "1.0.0")):
             three.append(plugin(left + right, version, dependencies={left: f"=={version}", right: f"=={other}"}))
-    first = [plugin("first", "1.0.0"), plugin("first", "2.0.0", ab="*", bc="*", ca="*")]
+    return three
+
+
+ALL_THREE = {"ab": "*", "bc": "*", "ca": "*"}
+
+
+def test_decision_that_took_the_last_good_version_away_is_given_up() -> None:
+    top = [plugin("top", "2.0.0", mid=">=2"), plugin("top", "1.0.0")]
+    mid = [plugin("mid", version, dependencies=ALL_THREE) for version in ("2.0.0", "3.0.0")]
+    plan = resolve([*top, *mid, plugin("mid", "1.0.0"), *impossible_three()], ["top", "mid"])
+    assert loads(plan) == ["top 1.0.0", "mid 1.0.0"]
+
+
+def test_decision_that_needs_a_capability_nobody_can_provide_is_given_up() -> None:
+    top = [plugin("top", "2.0.0", needs(STORE)), plugin("top", "1.0.0")]
+    both = [plugin(name, provides=(STORE,), dependencies=ALL_THREE) for name in ("disk", "ram")]
+    assert loads(resolve([*top, *both, *impossible_three()], ["top"])) == ["top 1.0.0"]
+
+
+def test_conflict_at_the_end_goes_back_to_its_cause_alone() -> None:
+    # 2 ** 200 choices lie between the cause and the conflict.
+    three = impossible_three()
+    first = [plugin("first", "1.0.0"), plugin("first", "2.0.0", dependencies=ALL_THREE)]
     between = [plugin(f"p{n}", version) for n in range(200) for version in ("1.0.0", "2.0.0")]
     order = resolve([*first, *between, *three], ["first", *(f"p{n}" for n in range(200))]).order
     assert (order[0].id, order[0].version) == ("first", "1.0.0")
     assert {one.version for one in order[1:]} == {"2.0.0"}
-    told = causes(*three, plugin("app", ab="*", bc="*", ca="*"))
+    told = causes(*three, plugin("app", dependencies=ALL_THREE))
     assert len(told) == 12
     assert "plugin 'b' 1.0.0: 'ab' 1.0.0 requires ==2.0.0" in told
+    # So it is where each of two providers leads there.
+    both = [plugin(name, provides=(STORE,), dependencies=ALL_THREE) for name in ("disk", "ram")]
+    told = causes(*three, *both, plugin("app", "1.0.0", needs(STORE)))
+    assert len(told) == 13
+    assert told[0] == "'app' 1.0.0 requires capability 'store' *, which only 'disk', 'ram' can provide"

@@ -7,6 +7,7 @@ from itertools import pairwise, product
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 IDS = ("a", "b", "c", "d")
 CAPABILITIES = ("x", "y")
-RANGES = ("*", ">=2", "<2", "<3", ">=1,!=2", ">=3", "1.x", "==2.0")
+RANGES = ("*", ">=2", "<3", ">=1", "!=2", "<2", ">=3", "1.x")
 VERSIONS = ("1.0", "2.0", "3.0")
+VARIABLES = 6
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ def problems(draw: st.DrawFn, versions: tuple[str, ...] = VERSIONS) -> Problem:
     active: list[PluginMetadata] = []
     ranges = st.sampled_from(RANGES)
     for plugin_id in ids:
-        others = st.sampled_from([other for other in (*ids, "gone") if other != plugin_id])
+        others = st.sampled_from([other for other in (*ids, *ids, "gone") if other != plugin_id])
         capabilities = st.sampled_from(CAPABILITIES)
         group = []
         # The patch number keeps versions of different ids apart, so that nothing is decided by a tie.
         patch = IDS.index(plugin_id)
-        for version in draw(st.lists(st.sampled_from(versions), unique=True, max_size=3)):
+        for version in draw(st.lists(st.sampled_from(versions), unique=True, min_size=1, max_size=3)):
             provided = draw(st.lists(capabilities, unique=True, max_size=2))
             required = draw(
                 st.lists(st.tuples(st.one_of(others, capabilities.map(Capability)), ranges, st.booleans()), max_size=2)
@@ -150,7 +152,9 @@ def check(problem: Problem, plan: Plan) -> None:
     """Assert everything that the words of ``resolve`` promise of a plan."""
     loaded = {plugin.id: plugin for plugin in problem.active}
     chosen = {plugin.id: plugin for plugin in plan.order}
-    everything = {**loaded, **chosen}
+    pins = {key: text for key, text in problem.preferences.items() if not text[0].isalpha()}
+    usable = {key: one for key, one in loaded.items() if inside(pins.get(key, "*"), one.version)}
+    everything = {**usable, **chosen}
     place = {plugin.id: number for number, plugin in enumerate(plan.order)}
     assert len(chosen) == len(plan.order)
     assert not chosen.keys() & loaded.keys()
@@ -177,8 +181,8 @@ def check(problem: Problem, plan: Plan) -> None:
                     if one is not plugin and meets(one, wish):
                         assert is_circular({**edges, plugin.id: edges[plugin.id] | {one.id}})
     assert chosen.keys() <= used
-    for key, text in problem.preferences.items():
-        if key in chosen and not text[0].isalpha():
+    for key, text in pins.items():
+        if key in chosen:
             assert inside(text, chosen[key].version)
     assert len(plan.explanations) == len(plan.order)
 
@@ -245,3 +249,75 @@ def test_first_pass_gives_the_answer_of_the_complete_search(problem: Problem) ->
     found, found_rows, _ = Search(candidates, problem.wanted).run()
     assert found_rows == rows
     assert all(chosen[plugin_id] is plugin for plugin_id, plugin in found.items())
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """Variables of three values, and for some pairs of them the values that go together."""
+
+    allowed: Mapping[tuple[int, int], tuple[tuple[int, int], ...]]
+    as_capability: frozenset[tuple[int, int]]
+    at_root: bool
+    by_rules: bool
+
+    def assignments(self) -> Iterator[tuple[int, ...]]:
+        """Yield what is allowed, the highest values first, the first variable first."""
+        for values in product((3, 2, 1), repeat=VARIABLES):
+            if all((values[left], values[right]) in pairs for (left, right), pairs in self.allowed.items()):
+                yield values
+
+    def resolve(self) -> Plan:
+        candidates = [PluginMetadata(f"v{n}", f"{value}.0") for n in range(VARIABLES) for value in (1, 2, 3)]
+        wanted = [] if self.by_rules else [f"v{n}" for n in range(VARIABLES)]
+        dependencies: dict[str, str] = {}
+        requires: list[Requirement] = []
+        for (left, right), pairs in self.allowed.items():
+            name = f"c{left}{right}"
+            for number, (low, high) in enumerate(pairs, 1):
+                fits = {f"v{left}": f"=={low}.0", f"v{right}": f"=={high}.0"}
+                if (left, right) in self.as_capability:
+                    provider = PluginMetadata(f"{name}.{number}", "1.0", dependencies=fits)
+                    candidates.append(provider.with_capability(Capability(name)))
+                else:
+                    candidates.append(PluginMetadata(name, f"{number}.0", dependencies=fits))
+            if (left, right) in self.as_capability:
+                requires.append(Requirement(Capability(name)))
+            else:
+                dependencies[name] = "*"
+        candidates.append(PluginMetadata("rules", "2.0", dependencies=dependencies, requires=tuple(requires)))
+        if self.at_root:
+            return resolve(candidates, [*wanted, "rules"])
+        # Without the rules anything goes; they come first, so that giving them up is the last way out.
+        return resolve([*candidates, PluginMetadata("rules", "1.0")], ["rules", *wanted])
+
+
+@st.composite
+def puzzles(draw: st.DrawFn) -> Puzzle:
+    places = [(left, right) for right in range(VARIABLES) for left in range(right)]
+    chosen = draw(st.lists(st.sampled_from(places), unique=True, min_size=6, max_size=15))
+    pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    allowed = {place: tuple(draw(st.lists(pairs, unique=True, min_size=3, max_size=6))) for place in chosen}
+    as_capability = frozenset(place for place in chosen if draw(st.booleans()))
+    return Puzzle(allowed, as_capability, draw(st.booleans()), draw(st.booleans()))
+
+
+@settings(max_examples=300, deadline=None)
+@given(puzzles())
+def test_puzzle_is_solved_by_the_best_of_its_solutions(puzzle: Puzzle) -> None:
+    best = next(puzzle.assignments(), None)
+    if best is None and puzzle.at_root:
+        event("impossible")
+        with pytest.raises(ResolutionError) as caught:
+            puzzle.resolve()
+        assert caught.value.causes
+        return
+    plan = puzzle.resolve()
+    versions = {plugin.id: plugin.version for plugin in plan.order}
+    event(f"rules {versions['rules']}")
+    assert versions["rules"] == ("1.0" if best is None else "2.0")
+    if not puzzle.by_rules and (puzzle.at_root or best is None):
+        expected = best or (3,) * VARIABLES
+        assert tuple(versions[f"v{n}"] for n in range(VARIABLES)) == tuple(f"{value}.0" for value in expected)
+    for (left, right), pairs in puzzle.allowed.items():
+        if best is not None:
+            assert any(versions[f"v{left}"] == f"{a}.0" and versions[f"v{right}"] == f"{b}.0" for a, b in pairs)

@@ -80,32 +80,39 @@ class Domains:
         self._compile(wanted)
 
     def _compile(self, wanted: Sequence[str]) -> None:
-        named: dict[str, int] = {}
         queue = list(dict.fromkeys(wanted))
         reached = set(queue)
         for plugin_id in queue:
             options = self.options[plugin_id] = self._candidates.ranked(plugin_id)
             self.possible[plugin_id] = (1 << len(options)) - 1
-            bits: dict[Demand, int] = {}
-            for place, plugin in enumerate(options):
+            # By identity: there is one object for each demand, and hashing all that is in it takes longer.
+            bits: dict[int, int] = {}
+            shared: dict[int, Demand] = {}
+            bit = 1
+            for plugin in options:
                 for demand in self.demands(plugin):
-                    bits[demand] = bits.get(demand, 0) | 1 << place
-            for demand, mask in bits.items():
-                _, plugin_range, _, supports = demand
+                    key = id(demand)
+                    bits[key] = bits.get(key, 0) | bit
+                    shared[key] = demand
+                bit <<= 1
+            for key, demand in shared.items():
+                supports = demand[3]
                 if not supports:
-                    self.restrict(plugin_id, ~mask, None, demand)
-                for provider, provided in supports:
-                    self._users[provider].append((plugin_id, mask, demand))
-                    if plugin_range is not None:
-                        named[provider] = named.get(provider, 0) | provided
+                    self.restrict(plugin_id, ~bits[key], None, demand)
+                for provider, _ in supports:
+                    self._users[provider].append((plugin_id, bits[key], demand))
                     if provider not in reached:
                         reached.add(provider)
                         queue.append(provider)
         for plugin_id, options in self.options.items():
             if len(options) > 1 and plugin_id not in self._candidates.pins and is_prerelease(options[-1]):
-                self._drop_unnamed_prereleases(plugin_id, options, named.get(plugin_id, 0))
+                self._drop_unnamed_prereleases(plugin_id, options)
 
-    def _drop_unnamed_prereleases(self, plugin_id: str, options: Sequence[PluginMetadata], named: int) -> None:
+    def _drop_unnamed_prereleases(self, plugin_id: str, options: Sequence[PluginMetadata]) -> None:
+        named = 0
+        for _, _, (_, plugin_range, _, supports) in self._users.get(plugin_id, ()):
+            if plugin_range is not None:
+                named |= supports[0][1]
         stable = sum(1 << place for place, plugin in enumerate(options) if not is_prerelease(plugin))
         if stable and self.possible[plugin_id] & ~(stable | named):
             self._unnamed[plugin_id] = tuple(self._candidates_of(plugin_id, ~(stable | named)))

@@ -36,7 +36,7 @@ class _Decision:
     supports: Supports
     values: Iterator[tuple[str, int]]
     domains: tuple[int, int, int]
-    cursor: tuple[int, int, int, int, int]
+    cursor: tuple[int, int, int, int]
     conflict: Conflict
 
 
@@ -55,7 +55,9 @@ class Search:
         self._queue = list(self._wanted)  # demanded ids, in the order in which they are decided
         self._queued = dict.fromkeys(self._wanted)
         self._waiting: list[tuple[str, Need, Supports]] = []  # needs for which a provider is decided
-        self._picks: dict[tuple[str, str], tuple[str, int]] = {}  # (owner, target): provider and level
+        self._picks: dict[
+            tuple[str, str], tuple[str, int]
+        ] = {}  # (owner, target): provider and level; the last pick counts
         self._decided = self._served = 0
         self._decisions: list[_Decision] = []
         self._circle: tuple[str, ...] | None = None
@@ -130,7 +132,7 @@ class Search:
     def _open(
         self, owner: str, need: Need | None, supports: Supports, values: Iterator[tuple[str, int]]
     ) -> Conflict | None:
-        cursor = (len(self._queue), self._decided, len(self._waiting), self._served, len(self._picks))
+        cursor = (len(self._queue), self._decided, len(self._waiting), self._served)
         self._decisions.append(_Decision(owner, need, supports, values, self._domains.mark(), cursor, Conflict()))
         return self._try_next()
 
@@ -177,13 +179,11 @@ class Search:
         del self._decisions[level:]
         decision = self._decisions[-1]
         self._domains.undo(decision.domains)
-        queue, self._decided, waiting, self._served, picks = decision.cursor
+        queue, self._decided, waiting, self._served = decision.cursor
         for plugin_id in self._queue[queue:]:
             del self._queued[plugin_id]
         del self._queue[queue:]
         del self._waiting[waiting:]
-        while len(self._picks) > picks:
-            self._picks.popitem()
         conflict.levels.discard(level)
         decision.conflict.add(conflict)
         return self._try_next()
