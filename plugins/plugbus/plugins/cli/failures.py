@@ -37,8 +37,14 @@ def describe(error: BaseException) -> KnownFailure | None:
     if isinstance(error, KernelError | LoaderError | CapabilityError):
         return KnownFailure(str(error), WRONG)
     if isinstance(error, OSError):
-        return KnownFailure(str(error), FAILED)
+        return KnownFailure(_of_system(error), FAILED)
     return None
+
+
+def _of_system(error: OSError) -> str:
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"cannot use '{error.filename}': {error.strerror[:1].lower()}{error.strerror[1:]}"
 
 
 def _place(error: BaseException) -> str:

@@ -6,19 +6,39 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
-from pydantic import BaseModel
+from pydantic import BaseModel, PydanticUserError
 
+from plugbus.capabilities import ActionDefinitionError
 from plugbus.loaders import Document, DocumentError, Fault, Position, read_document, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from plugbus.capabilities import BaseAction
+
     from .options import ParamSection
 
 M = TypeVar("M", bound=BaseModel)
 
 COMMAND_LINE = "command line"
+
+
+def described(action_cls: type[BaseAction[Any]], name: str) -> tuple[type[BaseModel], dict[str, Any]]:
+    """Return the model of an action's parameters, and its JSON Schema.
+
+    Raises:
+        ActionDefinitionError: It has none that options could be made of.
+    """
+    model: type[BaseModel] | None = getattr(action_cls, "params_model", None)
+    if model is None:
+        cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
+        raise ActionDefinitionError(name, cause)
+    try:
+        return model, model.model_json_schema()
+    except PydanticUserError as error:
+        cause = f"its parameters have no JSON Schema: {error.message}"
+        raise ActionDefinitionError(name, cause) from error
 
 
 def gather(

@@ -76,7 +76,7 @@ def _host(host: Host, root: Path) -> Iterator[Finding]:
     place = root
     while not place.exists():
         place = place.parent
-    writable = os.access(place, os.W_OK)
+    writable = place.is_dir() and os.access(place, os.W_OK)
     detail = str(root) if writable else f"{place} can't be written; give --artifacts, or set PLUGBUS_ARTIFACT_ROOT"
     yield Finding("artifacts", "ok" if writable else "fail", detail)
 

@@ -11,6 +11,7 @@ from plugbus.capabilities import Action, find_action
 
 from ..options import param_options
 from ..output import with_json, write_facts, write_json, write_table
+from ..parameters import described
 
 if TYPE_CHECKING:
     from plugbus.loaders import DirectorySource, Host
@@ -77,7 +78,7 @@ def _show_plugin(source: DirectorySource, *, as_json: bool) -> None:
 def _show_action(host: Host, name: str, plugin_id: str, *, as_json: bool) -> None:
     host.kernel.load(plugin_id)
     action_cls = find_action(host.kernel.services, name)
-    schema = action_cls.params_model.model_json_schema()
+    _, schema = described(action_cls, name)
     result_schema = getattr(action_cls.result_model, "model_json_schema", lambda: None)()
     if as_json:
         write_json({"action": name, "plugin": plugin_id, "params_schema": schema, "result_schema": result_schema})

@@ -17,7 +17,7 @@ from ..application import HelpfulGroup
 from ..main import FAILED, OK
 from ..options import param_options, param_sections
 from ..output import say, value_text, write_facts, write_json
-from ..parameters import gather
+from ..parameters import described, gather
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ _COMMON = (
 
 
 def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
-    schema = action_cls.params_model.model_json_schema()
+    model, schema = described(action_cls, name)
     options, sections = param_options(schema), param_sections(schema)
 
     @click.pass_context
@@ -103,7 +103,7 @@ def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
     ) -> int:
         given = {one.path: one.read(values[one.name]) for one in options if values[one.name] is not None}
         flags = {one.path: one.flag for one in options}
-        params = gather(action_cls.params_model, params_file, given, flags, sections)
+        params = gather(model, params_file, given, flags, sections)
         session, host = _session(ctx), _host(ctx)
         _load_surroundings(host, executor)
         runner = ActionRunner(host.kernel, session.store(host))
