@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from inspect import iscoroutinefunction
+from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from .errors import ForgedEventError, PublishDepthError, SubscriptionError
-from .events import CustomEvent, Event, KernelEvent, SubscriberFailed, kernel_topics
-from .signals import EventSignal, Route, Subscription, handler_name
+from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
+from .signals import EventSignal, Route, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
     from blinker import Signal
+
+    from .signals import RouteKey
 
 E = TypeVar("E", bound=Event)
 
@@ -53,7 +56,7 @@ class EventBus:
         self._lock = threading.RLock()
         self._order = count()
         self._signals: dict[type[Event] | str, EventSignal] = {}
-        self._routes: dict[type[Event] | str, Route] = {}
+        self._routes: dict[RouteKey, Route] = {}
         self._reserved = kernel_topics()
         # How many deliveries run now, in all threads together. One bytecode-atomic counter costs a third of a
         # thread-local one; only past the limit is the calling thread's own depth counted, on its stack.
@@ -90,7 +93,7 @@ class EventBus:
             raise SubscriptionError(str(name), "give an event class, a topic, or '*'")
         if not callable(handler):
             raise SubscriptionError(name, f"the handler is a {type(handler).__qualname__}, which can't be called")
-        if iscoroutinefunction(handler) or iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004 - its kind is asked, not whether it is there
+        if _is_async(handler):
             raise SubscriptionError(
                 name,
                 "the bus is synchronous and the handler is 'async def'; read the events from "
@@ -99,7 +102,10 @@ class EventBus:
         return Subscription(self._signal(selector), handler, owner, next(self._order), name)
 
     def exchange(self, leaving: Iterable[Subscription], arriving: Iterable[Subscription]) -> None:
-        """Cancel some subscriptions and activate others; no event is delivered to both, or to neither."""
+        """Cancel some subscriptions and activate others; no event published meanwhile goes to both, or to neither.
+
+        Of an event that is being delivered, those that leave hear nothing more; those that arrive hear the next one.
+        """
         with self._lock:
             for subscription in leaving:
                 subscription.cancel()
@@ -110,6 +116,7 @@ class EventBus:
         """Deliver ``event`` to everyone who subscribed to it; return when all were called.
 
         Raises:
+            TypeError: It is no event.
             ForgedEventError: The event, or its topic, belongs to the kernel.
             PublishDepthError: Too many events are being delivered inside one another.
         """
@@ -129,7 +136,7 @@ class EventBus:
     def has_subscribers(self, selector: type[Event] | str) -> bool:
         """Tell whether anyone subscribed to exactly this selector."""
         signal = self._signals.get(selector)
-        return signal is not None and bool(signal.receivers)
+        return signal is not None and signal.has_bus_receivers
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -162,7 +169,10 @@ class EventBus:
                 try:
                     handler(event)
                 except Exception as error:  # noqa: BLE001 - whatever a subscriber raises is its own failure
-                    self._report(route, handler, event, error)
+                    try:
+                        self._report(route, handler, event, error)
+                    except BaseException as further:  # noqa: BLE001 - raised again below: the rest is served first
+                        interrupt = interrupt or further
                 except BaseException as error:  # noqa: BLE001 - raised again below
                     interrupt = interrupt or error
         finally:
@@ -177,16 +187,16 @@ class EventBus:
         while frame is not None:
             depth += frame.f_code is code and frame.f_locals.get("self") is self
             frame = frame.f_back
-        if depth > self._depth_limit:
+        # A report is made inside an event that passed this check and is never reported on itself, so it adds one level
+        # and no more; refusing it would hide the failure at the very depth where failures are most likely.
+        if depth > self._depth_limit and not isinstance(event, SubscriberFailed):
             raise PublishDepthError(event.topic, self._depth_limit)
 
     def _report(self, route: Route, handler: TopicHandler, event: Event, error: Exception) -> None:
         # Logging is a fifth of the import of this package and most hosts never see a failure: imported when needed.
         from logging import getLogger
 
-        receiver = route.receiver_of(handler)
-        owner = receiver.owner if isinstance(receiver, Subscription) else ""
-        name = handler_name(receiver.handler if isinstance(receiver, Subscription) else handler)
+        name, owner = route.subscriber_of(handler)
         getLogger(__name__).error(
             "subscriber %s failed on event %s: %s", name, event.topic, error,
             exc_info=error, extra={"plugin_id": owner, "topic": event.topic},
@@ -206,29 +216,40 @@ class EventBus:
 
     def _open_route(self, event: Event) -> Route:
         """Return the route of an event that anyone may publish, once it is clear that it is one."""
-        topic = event.topic
-        if topic in self._reserved:
+        if not isinstance(event, Event):
+            raise TypeError(f"cannot publish {event!r}: it is no Event; make an object of an event class")
+        kind, topic = type(event), event.topic
+        if topic in self._reserved or isinstance(event, KernelEvent):
             raise ForgedEventError(topic)
-        kind = type(event)
-        if not isinstance(event, CustomEvent):
+        if kind.topic is Event.topic:
             return self._build(kind, kind, topic)
-        # The topic of a custom event is a fact of the object: its routes are kept by topic, never by class.
-        route = self._routes.get(topic)
-        return self._build(topic, kind, topic) if route is None else route
+        # The topic of a custom event is a fact of the object: its routes are never kept by class alone.
+        route = self._routes.get((kind, topic))
+        return self._build((kind, topic), kind, topic) if route is None else route
 
-    def _build(self, key: type[Event] | str, kind: type[Event], topic: str) -> Route:
+    def _build(self, key: RouteKey, kind: type[Event], topic: str) -> Route:
         """Merge what is subscribed to the classes of an event, its topic and everything, in subscription order."""
         with self._lock:
             selectors: list[type[Event] | str] = [base for base in kind.__mro__ if issubclass(base, Event)]
-            signals = [found for one in (*selectors, topic, "*") if (found := self._signals.get(one)) is not None]
-            receivers = [receiver for signal in signals for receiver in signal.bus_receivers()]
-            receivers.sort(key=_order)
-            route = self._routes[key] = Route(key, tuple(receivers))
+            selectors = list(dict.fromkeys((*selectors, topic, "*")))
+            signals = [found for one in selectors if (found := self._signals.get(one)) is not None]
+            entries = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
+            entries.sort(key=_order)
+            route = self._routes[key] = Route(key, entries)
             for signal in signals:
                 signal.feeds(route)
             return route
 
 
-def _order(receiver: object) -> float:
+def _order(entry: tuple[object, EventSignal]) -> float:
     """Sort key: the order of subscription; what blinker code connected itself comes last."""
+    receiver = entry[0]
     return receiver.order if isinstance(receiver, Subscription) else float("inf")
+
+
+def _is_async(handler: object) -> bool:
+    """Tell whether calling ``handler`` would make a coroutine or an async generator that nobody awaits."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    kinds = (iscoroutinefunction, isasyncgenfunction)
+    return any(is_kind(one) for is_kind in kinds for one in (handler, type(handler).__call__))

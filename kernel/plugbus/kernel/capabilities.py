@@ -44,7 +44,7 @@ class Capability(str, Generic[T]):
     contract: type[T] | None
     qualifier: str | None
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch - never true where coverage is measured
         # typing's own subscription keeps its arguments in a cache, and so a plugin's classes alive after its unload.
         __class_getitem__ = classmethod(GenericAlias)
 
@@ -130,8 +130,6 @@ def _members(protocol: type) -> set[str]:
     """List the public members that a protocol and its base protocols ask for."""
     members: set[str] = set()
     for base in protocol.__mro__:
-        if base is object or base.__module__ in {"typing", "typing_extensions"}:
-            continue
         members.update(name for name in (*vars(base), *vars(base).get("__annotations__", ())) if name[0] != "_")
         if "__call__" in vars(base):
             members.add("__call__")

@@ -30,6 +30,10 @@ class EventPort(Protocol):
         """Deliver an event to its subscribers."""
         ...
 
+    @overload
+    def subscribe(self, selector: type[E], handler: EventHandler[E]) -> Subscription: ...
+    @overload
+    def subscribe(self, selector: str, handler: TopicHandler) -> Subscription: ...
     def subscribe(self, selector: type[Event] | str, handler: TopicHandler) -> Subscription:
         """Hear events until unload."""
         ...
@@ -203,18 +207,17 @@ class PluginContext:
                 raise
             held_back, self._held_back = self._held_back, []
             self._phase = "active"
-        old = () if replacing is None else tuple(replacing._subscriptions)
+        old = () if replacing is None else replacing._live_subscriptions()
         self._bus.exchange(old, held_back)
 
     def withdraw(self) -> tuple[Provision, ...]:
         """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided."""
         with self._lock:
             self._phase = "closing"
-            subscriptions = tuple(self._subscriptions)
             provisions = tuple(self._provisions.values())
             self._provisions.clear()
             self._held_back.clear()
-        self._bus.exchange(subscriptions, ())
+        self._bus.exchange(self._live_subscriptions(), ())
         self._services.exchange(provisions, ())
         return provisions
 
@@ -252,13 +255,17 @@ class PluginContext:
         """Return what this plugin itself has offered and holds back still."""
         if self._phase != "loading":
             return None
-        return next((one for one in self._provisions.values() if one.key == key), None)
+        return next((one for one in self.provisions if one.key == key), None)
 
     def _give_up(self) -> tuple[Provision, ...]:
         with self._lock:
             given = tuple(self._provisions.values())
             self._provisions.clear()
             return given
+
+    def _live_subscriptions(self) -> tuple[Subscription, ...]:
+        with self._lock:
+            return tuple(self._subscriptions)
 
     def _take_back(self, given: tuple[Provision, ...]) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """Every error the kernel raises: one root, the built-in that fits beside it, facts as attributes.
 
 Each class takes positional facts, keeps them as attributes and passes them to ``Exception.__init__``, so that errors
-compare by their facts and survive pickling on their way through processes and Ray.
+can be told apart without reading their text, and survive pickling on their way through processes and Ray.
 The text has one form: ``cannot <verb> <kind> '<id>': <cause>[; <what to do>]``.
 """
 

@@ -70,7 +70,7 @@ class ServiceLocator:
         try:
             found = self._chosen[key]
         except KeyError:
-            raise self._missing(key) from None
+            found = self._look_again(key)
         if expected is not None and not isinstance(found, expected):
             raise ServiceTypeError(str(key), expected.__qualname__, type(found).__qualname__)
         return found
@@ -126,6 +126,8 @@ class ServiceLocator:
     def exchange(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Withdrawal:
         """Withdraw some entries and provide others in one step, which no reader sees half done.
 
+        Entries that leave while none arrives go one after the other.
+
         Raises:
             ServiceExistsError: A name would have two providers; nothing was changed.
         """
@@ -153,19 +155,23 @@ class ServiceLocator:
             self._switch({key: self._provisions.get(key, ())}, in_one_step=False)
 
     def _switch(self, changed: Mapping[str, tuple[Provision, ...]], *, in_one_step: bool) -> None:
-        """Take over new entries: one after the other, or by a copy when no reader may see a part of them."""
+        """Take over new entries; by a copy when what leaves and what arrives must change places at once."""
+        present = {key: entries for key, entries in changed.items() if entries}
+        choices = {
+            key: choice.provided
+            for key, entries in present.items()
+            if (choice := self._choose(key, entries)) is not None
+        }
         provisions = dict(self._provisions) if in_one_step else self._provisions
         chosen = dict(self._chosen) if in_one_step else self._chosen
-        for key, entries in changed.items():
-            if entries:
-                provisions[key] = entries
-            else:
-                provisions.pop(key, None)
-            choice = self._choose(key, entries)
-            if choice is None:
-                chosen.pop(key, None)
-            else:
-                chosen[key] = choice.provided
+        # One update() of text keys runs no Python code, so that no reader sees a part of what arrives. A reader that
+        # comes before the second one finds no choice, and looks again.
+        provisions.update(present)
+        for key in changed.keys() - present.keys():
+            provisions.pop(key, None)
+        chosen.update(choices)
+        for key in changed.keys() - choices.keys():
+            chosen.pop(key, None)
         self._provisions, self._chosen = provisions, chosen
 
     def _choose(self, key: str, entries: tuple[Provision, ...]) -> Provision | None:
@@ -175,12 +181,16 @@ class ServiceLocator:
                 return one
         return entries[0] if len(entries) == 1 else None
 
-    def _missing(self, key: str) -> AmbiguousServiceError | ServiceNotFoundError:
+    def _look_again(self, key: str) -> Any:
+        """Return what was provided a moment ago, or say why there is nothing to return."""
         entries = self._provisions.get(key, ())
+        choice = self._choose(key, entries)
+        if choice is not None:
+            return choice.provided
         if entries:
-            return AmbiguousServiceError(str(key), tuple(one.owner for one in entries))
+            raise AmbiguousServiceError(str(key), tuple(one.owner for one in entries)) from None
         known = self.keys
-        return ServiceNotFoundError(str(key), near_names(key, known), known)
+        raise ServiceNotFoundError(str(key), near_names(key, known), known) from None
 
 
 class Withdrawal:

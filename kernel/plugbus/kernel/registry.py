@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -90,8 +91,11 @@ class PluginRegistry:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._records: dict[str, PluginRecord] = {}
-        # Text of a capability to the ids that offer it, in order of registration.
-        self._by_capability: dict[str, dict[str, None]] = {}
+        # Id to its place in the order of registration, which a change of the metadata does not alter.
+        self._places: dict[str, int] = {}
+        self._next_place = count()
+        # Text of a capability to the ids that offer it.
+        self._by_capability: dict[str, set[str]] = {}
 
     def register(self, source: PluginSource) -> PluginRecord:
         """Make a plugin known; a further version of a known id becomes one more candidate.
@@ -131,7 +135,7 @@ class PluginRegistry:
                 self._put(plugin_id, record, _settled(replace(record, candidates=staying)))
             else:
                 self._drop_from_index(record)
-                del self._records[plugin_id]
+                del self._records[plugin_id], self._places[plugin_id]
 
     def change(self, plugin_id: str, **facts: Any) -> PluginRecord:
         """Replace facts of a record in one step. For the kernel alone."""
@@ -181,7 +185,8 @@ class PluginRegistry:
     def find_by_capability(self, capability: str) -> tuple[PluginRecord, ...]:
         """Return the plugins that offer a capability, in order of registration, from an index."""
         with self._lock:
-            return tuple(self._records[plugin_id] for plugin_id in self._by_capability.get(capability, ()))
+            offering = sorted(self._by_capability.get(capability, ()), key=self._places.__getitem__)
+            return tuple(self._records[plugin_id] for plugin_id in offering)
 
     def __contains__(self, plugin_id: object) -> bool:
         return plugin_id in self._records
@@ -194,17 +199,19 @@ class PluginRegistry:
 
     def _put(self, plugin_id: str, old: PluginRecord | None, new: PluginRecord) -> PluginRecord:
         if old is None or new.metadata is not old.metadata:
-            if old is not None:
+            if old is None:
+                self._places[plugin_id] = next(self._next_place)
+            else:
                 self._drop_from_index(old)
             for capability in new.metadata.provides:
-                self._by_capability.setdefault(str(capability), {})[plugin_id] = None
+                self._by_capability.setdefault(str(capability), set()).add(plugin_id)
         self._records[plugin_id] = new
         return new
 
     def _drop_from_index(self, record: PluginRecord) -> None:
         for capability in record.metadata.provides:
             offering = self._by_capability[capability]
-            del offering[record.id]
+            offering.remove(record.id)
             if not offering:
                 del self._by_capability[capability]
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import ref
+from weakref import WeakValueDictionary, ref
 
 from blinker import NamedSignal
 from blinker.base import ANY, ANY_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from threading import RLock
     from types import TracebackType
+    from typing import TypeAlias
 
     from .events import Event
+
+    # Events of a class are routed by it; those whose topic is a fact of the object by both; the kernel's own by topic.
+    RouteKey: TypeAlias = type[Event] | str | tuple[type[Event], str]
 
 
 class Subscription:
@@ -49,8 +54,10 @@ class Subscription:
 
     def activate(self) -> None:
         """Begin to hear events. Does nothing once it was cancelled, or is active."""
-        if not self._is_cancelled:
-            self._signal.connect(self, weak=False)
+        # Asked under the lock: a cancel in another thread either is seen here, or finds the subscription connected.
+        with self._signal.lock:
+            if not self._is_cancelled:
+                self._signal.connect(self, weak=False)
 
     def cancel(self) -> bool:
         """Hear nothing more, also of the event that is being delivered now. Tell whether it was active."""
@@ -72,29 +79,38 @@ class Subscription:
 class Route(list["Callable[[Any], object]"]):
     """The subscribers of one kind of event, in order, ready to be called in a bare loop.
 
+    No callable is in it twice, so that each tells whose it is.
     A route is never changed, with one exception: when a subscription is cancelled, its place is taken by a function
     that does nothing, so that a delivery that is walking this list skips it. It costs the delivery nothing.
     """
 
-    __slots__ = ("__weakref__", "key", "receivers")
+    __slots__ = ("__weakref__", "_calls", "_entries", "key")
 
-    def __init__(self, key: type[Event] | str, receivers: tuple[object, ...]) -> None:
-        super().__init__(map(_handler_of, receivers))
+    def __init__(self, key: RouteKey, entries: Sequence[tuple[object, EventSignal]]) -> None:
+        calls: dict[int, Callable[[Any], object]] = {}
+        for receiver, _ in entries:
+            call = _call_of(receiver)
+            if id(call) in calls:
+                call = partial(call)
+            calls[id(call)] = call
         self.key = key
-        self.receivers = receivers
+        self._entries = entries
+        self._calls = tuple(calls.values())
+        super().__init__(self._calls)
 
-    def silence(self, receiver: object) -> None:
-        """Replace a receiver by one that does nothing."""
-        for place, one in enumerate(self.receivers):
-            if one is receiver:
+    def silence(self, receiver: object, signal: EventSignal) -> None:
+        """Replace the receiver of a signal by one that does nothing."""
+        for place, (one, source) in enumerate(self._entries):
+            if one is receiver and source is signal:
                 self[place] = _ignore
 
-    def receiver_of(self, handler: Callable[[Any], object]) -> object:
-        """Return what a handler of this route was made of: a subscription, or a receiver of blinker's."""
-        for one in self.receivers:
-            if one is handler or (isinstance(one, Subscription) and one.handler is handler):
-                return one
-        return handler
+    def subscriber_of(self, call: Callable[[Any], object]) -> tuple[str, str]:
+        """Return the qualified name and the owner of the subscriber behind a callable of this route."""
+        place = next(place for place, one in enumerate(self._calls) if one is call)
+        receiver = self._entries[place][0]
+        if isinstance(receiver, Subscription):
+            return handler_name(receiver.handler), receiver.owner
+        return handler_name(receiver() if isinstance(receiver, ref) else receiver), ""
 
 
 class RouteTable(Protocol):
@@ -106,17 +122,22 @@ class RouteTable(Protocol):
 
 
 class EventSignal(NamedSignal):
-    """A blinker signal of one selector that tells the bus when its receivers change, and locks around it."""
+    """A blinker signal of one selector that tells the bus when its receivers change, and locks around it.
+
+    Attributes:
+        lock: The lock of its bus.
+    """
 
     def __init__(self, name: str, lock: RLock, table: RouteTable) -> None:
         super().__init__(name)
-        self._lock = lock
+        self.lock = lock
         self._table = table
-        self._routes: list[ref[Route]] = []
+        # By identity: a route, being a list, can't be hashed. A route that nobody walks any more leaves by itself.
+        self._routes: WeakValueDictionary[int, Route] = WeakValueDictionary()
 
     def connect(self, receiver: Any, sender: Any = ANY, weak: bool = True) -> Any:
         """Connect as blinker does, then rebuild the routes."""
-        with self._lock:
+        with self.lock:
             try:
                 return super().connect(receiver, sender, weak)
             finally:
@@ -124,12 +145,14 @@ class EventSignal(NamedSignal):
 
     def _disconnect(self, receiver_id: Any, sender_id: Any) -> None:
         """Every way out leads here: an explicit disconnect, and the end of a weakly held receiver."""
-        with self._lock:
+        with self.lock:
             receiver = self.receivers.get(receiver_id)
             super()._disconnect(receiver_id, sender_id)
-            for route in self._live_routes():
-                route.silence(receiver)
+            # In this order: who publishes from here on waits for the lock, and gets a route without the receiver.
             self._forget()
+            if receiver_id not in self._by_sender.get(ANY_ID, ()):
+                for route in self._live_routes():
+                    route.silence(receiver, self)
 
     def holds(self, subscription: Subscription) -> bool:
         """Tell whether the subscription is connected."""
@@ -137,7 +160,7 @@ class EventSignal(NamedSignal):
 
     def drop(self, subscription: Subscription) -> bool:
         """Disconnect a subscription; tell whether it was connected."""
-        with self._lock:
+        with self.lock:
             if not self.holds(subscription):
                 return False
             self.disconnect(subscription)
@@ -155,27 +178,31 @@ class EventSignal(NamedSignal):
         for_all = self._by_sender.get(ANY_ID, ())
         return (receiver for receiver_id, receiver in tuple(self.receivers.items()) if receiver_id in for_all)
 
+    @property
+    def has_bus_receivers(self) -> bool:
+        """Tell whether there are any of those."""
+        return bool(self._by_sender.get(ANY_ID))
+
     def feeds(self, route: Route) -> None:
         """Remember that ``route`` was built from this signal."""
-        self._routes.append(ref(route))
+        self._routes[id(route)] = route
 
     def _forget(self) -> None:
-        live = list(self._live_routes())
-        for route in live:
+        for route in self._live_routes():
             self._table.forget_route(route)
-        self._routes = [ref(route) for route in live]
 
-    def _live_routes(self) -> Iterator[Route]:
-        return (route for one in self._routes if (route := one()) is not None)
+    def _live_routes(self) -> list[Route]:
+        return [route for one in self._routes.valuerefs() if (route := one()) is not None]
 
 
 def handler_name(handler: object) -> str:
     """Return the qualified name of a callable for reports."""
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    return f"{getattr(handler, '__module__', '')}.{name}"
+    module = getattr(handler, "__module__", None)  # None for a method of a built-in object, such as list.append
+    return f"{module}.{name}" if module else name
 
 
-def _handler_of(receiver: Any) -> Callable[[Any], object]:
+def _call_of(receiver: Any) -> Callable[[Any], object]:
     """Return what to call for an entry of a signal's table: a subscription, a weak reference, or a function."""
     if isinstance(receiver, Subscription):
         return receiver.handler

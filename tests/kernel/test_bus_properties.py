@@ -1,0 +1,261 @@
+"""The bus against a model of its contract, over generated subscribers that publish, subscribe, cancel and raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from plugbus.kernel import CustomEvent, Event, EventBus, PublishDepthError, SubscriberFailed, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEPTH_LIMIT = 3
+CALLS = 150  # A publish runs no further actions once its subscribers were called so often: circles grow fast.
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded(Ended):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Loss(CustomEvent):
+    pass
+
+
+Selector: TypeAlias = type[Event] | str
+SELECTORS: tuple[Selector, ...] = (
+    "*", Event, Ended, EpochEnded, "EpochEnded", CustomEvent, Loss, "loss", SubscriberFailed, "SubscriberFailed",
+)  # fmt: skip
+MAKERS: dict[str, Callable[[int], Event]] = {
+    "ended": Ended,
+    "epoch ended": EpochEnded,
+    "loss": lambda number: CustomEvent("loss", number),
+    "typed loss": lambda number: Loss("loss", number),
+    "custom": lambda number: CustomEvent("EpochEnded", number),
+}
+
+
+class Refused(Exception):  # noqa: N818 - a subscriber's own exception
+    pass
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a subscriber does when it is called.
+
+    Args:
+        verb: What to do.
+        what: The selector, or the kind of event.
+        number: Which handler is subscribed, or which subscription is cancelled, counted round.
+    """
+
+    verb: str
+    what: Any = None
+    number: int = 0
+
+
+ACTIONS = st.one_of(
+    st.builds(Action, st.just("publish"), st.sampled_from(sorted(MAKERS))),
+    st.builds(Action, st.just("subscribe"), st.sampled_from(SELECTORS), st.integers(0, 5)),
+    st.builds(Action, st.just("cancel"), st.none(), st.integers(0, 20)),
+    st.builds(Action, st.sampled_from(["raise", "interrupt"])),
+)
+SCRIPTS = st.lists(ACTIONS, max_size=3)
+
+
+def name_of(event: Event) -> Any:
+    """Say which event it is: its class and its number, or what failed of whom."""
+    if isinstance(event, SubscriberFailed):
+        return ("failed", event.owner, type(event.exception).__name__, name_of(event.event))
+    return (type(event).__name__, event.data if isinstance(event, CustomEvent) else getattr(event, "number", None))
+
+
+@dataclass
+class Subscribed:
+    """One subscription in the model."""
+
+    owner: str
+    selector: Selector
+    handler: int
+    is_active: bool = True
+
+
+@dataclass
+class World:
+    """What both sides share the form of: scripts, a log of deliveries, and counters."""
+
+    scripts: list[list[Action]] = field(default_factory=list)
+    log: list[Any] = field(default_factory=list)
+    published: int = 0
+    subscribed: int = 0
+    calls: int = 0
+
+    def next_event(self, kind: str) -> Event:
+        self.published += 1
+        return MAKERS[kind](self.published)
+
+    def next_owner(self) -> str:
+        self.subscribed += 1
+        return f"owner {self.subscribed}"
+
+    def play(self, handler: int, event: Event) -> None:
+        """Be the subscriber: note the call and follow the script."""
+        self.calls += 1
+        self.log.append((handler, name_of(event)))
+        if self.calls > CALLS:
+            return
+        for action in self.scripts[handler]:
+            if action.verb == "publish":
+                self.publish(self.next_event(action.what))
+            elif action.verb == "subscribe":
+                self.subscribe(action.what, action.number % len(self.scripts))
+            elif action.verb == "cancel":
+                self.cancel(action.number)
+            elif action.verb == "raise":
+                raise Refused
+            else:
+                raise KeyboardInterrupt(len(self.log))
+
+    def publish(self, event: Event) -> None:
+        raise NotImplementedError
+
+    def subscribe(self, selector: Selector, handler: int) -> None:
+        raise NotImplementedError
+
+    def cancel(self, number: int) -> bool:
+        raise NotImplementedError
+
+
+@dataclass
+class Model(World):
+    """The contract, in the plainest words."""
+
+    subscriptions: list[Subscribed] = field(default_factory=list)
+    depth: int = 0
+
+    def subscribe(self, selector: Selector, handler: int) -> None:
+        self.subscriptions.append(Subscribed(self.next_owner(), selector, handler))
+
+    def cancel(self, number: int) -> bool:
+        if not self.subscriptions:
+            return False
+        one = self.subscriptions[number % len(self.subscriptions)]
+        was_active, one.is_active = one.is_active, False
+        return was_active
+
+    def publish(self, event: Event) -> None:
+        hearing = [one for one in self.subscriptions if one.is_active and self.matches(one.selector, event)]
+        if not hearing:
+            return
+        is_report = isinstance(event, SubscriberFailed)
+        if self.depth >= DEPTH_LIMIT and not is_report:
+            raise PublishDepthError(event.topic, DEPTH_LIMIT)
+        interrupts: list[BaseException] = []
+        self.depth += 1
+        for one in hearing:
+            if not one.is_active:
+                continue
+            try:
+                try:
+                    self.play(one.handler, event)
+                except Exception as error:  # noqa: BLE001 - whatever a subscriber raises
+                    if not is_report:
+                        self.publish(SubscriberFailed("", one.owner, event, error))
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                interrupts.append(error)
+        self.depth -= 1
+        if interrupts:
+            raise interrupts[0]
+
+    @staticmethod
+    def matches(selector: Selector, event: Event) -> bool:
+        if isinstance(selector, str):
+            return selector in {"*", event.topic}
+        return isinstance(event, selector)
+
+
+@dataclass
+class Real(World):
+    """The bus, driven by the same scripts."""
+
+    bus: EventBus = field(default_factory=lambda: EventBus(depth_limit=DEPTH_LIMIT))
+    tokens: list[Subscription] = field(default_factory=list)
+    handlers: dict[int, Callable[[Event], None]] = field(default_factory=dict)
+
+    def subscribe(self, selector: Selector, handler: int) -> None:
+        # One callable for each script, so that a handler is often subscribed more than once.
+        call = self.handlers.setdefault(handler, lambda event: self.play(handler, event))
+        self.tokens.append(self.bus.subscribe(selector, call, owner=self.next_owner()))
+
+    def cancel(self, number: int) -> bool:
+        return self.tokens[number % len(self.tokens)].cancel() if self.tokens else False
+
+    def publish(self, event: Event) -> None:
+        self.bus.publish(event)
+
+
+class BusMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.real = Model(), Real()
+        self.worlds: tuple[World, World] = (self.model, self.real)
+
+    @rule(script=SCRIPTS)
+    def write_script(self, script: list[Action]) -> None:
+        for world in self.worlds:
+            world.scripts.append(script)
+
+    @precondition(lambda self: self.model.scripts)
+    @rule(selector=st.sampled_from(SELECTORS), number=st.integers(0, 5))
+    def subscribe(self, selector: Selector, number: int) -> None:
+        for world in self.worlds:
+            world.subscribe(selector, number % len(world.scripts))
+
+    @rule(number=st.integers(0, 20))
+    def cancel(self, number: int) -> None:
+        expected, found = (world.cancel(number) for world in self.worlds)
+        assert found is expected
+
+    @rule(kind=st.sampled_from(sorted(MAKERS)))
+    def publish(self, kind: str) -> None:
+        raised: list[Any] = []
+        for world in self.worlds:
+            world.calls = 0
+            try:
+                world.publish(world.next_event(kind))
+            except KeyboardInterrupt as error:
+                # The place in the log tells which of several interrupts came through.
+                raised.append(error.args)
+            else:
+                raised.append(None)
+        assert self.real.log == self.model.log
+        assert raised[1] == raised[0]
+
+    @invariant()
+    def the_live_subscriptions_are_those_of_the_model_in_order(self) -> None:
+        live = [(one.owner, one.selector) for one in self.real.bus.subscriptions]
+        expected = [one for one in self.model.subscriptions if one.is_active]
+        assert live == [
+            (one.owner, one.selector if isinstance(one.selector, str) else one.selector.__name__) for one in expected
+        ]
+        assert [token.is_active for token in self.real.tokens] == [one.is_active for one in self.model.subscriptions]
+
+    @invariant()
+    def has_subscribers_says_what_the_model_says(self) -> None:
+        heard = {one.selector for one in self.model.subscriptions if one.is_active}
+        assert {selector for selector in SELECTORS if self.real.bus.has_subscribers(selector)} == heard
+
+
+TestBus = BusMachine.TestCase
+TestBus.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
