@@ -132,6 +132,15 @@ class TestParamsModel:
 
         assert model_of(Real) is Params
 
+    def test_is_found_beside_a_plain_mixin(self) -> None:
+        class Mixin:
+            pass
+
+        class Real(Mixin, BaseAction[Params]):
+            def execute(self) -> None: ...
+
+        assert model_of(Real) is Params
+
     def test_is_found_beside_a_generic_mixin(self) -> None:
         class Mixin(Generic[R]):
             pass
@@ -204,6 +213,25 @@ class TestParams:
         given = Params(size=2)
         assert validate_params(SizeAction, given) is given
 
+    def test_of_another_model_are_taken_by_their_values(self) -> None:
+        class Inner(BaseModel):
+            rate: float
+
+        class Wanted(BaseModel):
+            inner: Inner
+
+        class WantedAction(BaseAction[Wanted]):
+            def execute(self) -> None: ...
+
+        class OtherInner(BaseModel):
+            rate: int
+
+        class Given(BaseModel):
+            inner: OtherInner
+
+        given = Given(inner=OtherInner(rate=2))
+        assert validate_params(WantedAction, given) == Wanted(inner=Inner(rate=2.0))
+
     def test_are_refused_with_every_fault_at_its_path(self) -> None:
         class Inner(BaseModel):
             rate: float
@@ -273,7 +301,7 @@ class TestResult:
 
             def execute(self) -> None: ...
 
-        result = Renamed.model_validate({"Loss": 1.0, "Steps": 2})
+        result: Any = Renamed.model_validate({"Loss": 1.0, "Steps": 2})
         assert validate_result(RenamedAction, result) is result
         result.steps = "many"
         with pytest.raises(ResultError) as caught:
@@ -432,8 +460,9 @@ class TestOffer:
     def test_takes_subclasses_alone(self) -> None:
         services = ServiceLocator()
         services.provide(Action("plugin.size"), SizeAction)
+        no_action: Any = Params
         with pytest.raises(ContractError):
-            services.provide(Action("plugin.model"), Params)
+            services.provide(Action("plugin.model"), no_action)
 
     def test_is_found_by_name(self) -> None:
         services = ServiceLocator()

@@ -80,6 +80,11 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
+@dataclass
+class Options:
+    size: int = 3
+
+
 class Scalar:
     """Looks as a numpy scalar does."""
 
@@ -112,7 +117,7 @@ class Table(Scalar):
         (-math.inf, "-inf"),
         (2**2048, hex(2**2048)),
         (-(2**2048), hex(-(2**2048))),
-        (10**600, 10**600),
+        (2**2048 - 1, 2**2048 - 1),
         (b"ab", "b'ab'"),
         (PurePosixPath("a/b"), "a/b"),
         (Colour.RED, "red"),
@@ -135,6 +140,8 @@ class Table(Scalar):
         (BrokenError(), {"error": f"{__name__}.BrokenError", "message": "<BrokenError without text: OSError>"}),
         (Model, repr(Model)),
         (Node, repr(Node)),
+        (Options, repr(Options)),
+        (Options(), {"size": 3}),
         (BrokenDump(), "<broken dump>"),
         (Uncooperative(), "<Uncooperative without text: OSError>"),
         ({"a": Uncooperative(), "b": 1}, {"a": "<Uncooperative without text: OSError>", "b": 1}),

@@ -162,6 +162,11 @@ class TestLogger:
         ctx.logger.info(msg, mapping)
         assert events[0].message == text
 
+    def test_takes_a_mapping_among_several_arguments_as_one_of_them(self) -> None:
+        ctx, events = context()
+        ctx.logger.info("%s of %d", {"a": 1}, 2)
+        assert events[0].message == "{'a': 1} of 2"
+
     def test_adds_the_traceback_of_what_is_being_handled(self) -> None:
         ctx, events = context()
         try:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from ..errors import ActionDefinitionError, ParamsError, ResultError
-from .action import BaseAction, NoResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .action import BaseAction
 
 
 def validate_params(
@@ -45,7 +46,7 @@ def validate_result(action_cls: type[BaseAction[Any]], result: Any, *, name: str
         ResultError: It does not fit; holds every fault, and the result.
     """
     model = action_cls.result_model
-    if model is NoResult or not issubclass(model, BaseModel):
+    if not issubclass(model, BaseModel):
         return result
     label = name or action_cls.action_name or action_cls.__qualname__
     try:
