@@ -191,6 +191,14 @@ def test_every_folder_that_is_not_there_is_told_at_its_place(root: Path) -> None
     ]
 
 
+def test_folders_of_the_file_are_told_by_their_own_count_beside_built_in_ones(root: Path) -> None:
+    path = host_file(root, "plugins: {folders: [nowhere]}")
+    with pytest.raises(DocumentError) as refused:
+        Host.from_file(path, builtin=[root / "plugins"])
+    (fault,) = refused.value.faults
+    assert str(fault).startswith(f"{path}:1:21: plugins.folders[0]: ")
+
+
 def test_a_host_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"cannot read document '.*plugbus\.yaml': no such file or directory"):
         HostSettings.read(tmp_path / HOST_FILE_NAME)

@@ -226,14 +226,17 @@ def test_a_shell_is_told_how_a_line_could_go_on(
     assert shown.err == ""
 
 
-@pytest.mark.parametrize("line", ["plugbus run nosuch --", "plugbus --plugins nowhere run x", "plugbus nosuch --"])
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("plugbus run nosuch --", 0), ("plugbus nosuch --", 0), ("plugbus --plugins nowhere run x", 1)],
+)
 def test_a_line_that_is_wrong_completes_to_nothing_and_says_nothing(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, code: int
 ) -> None:
     monkeypatch.setenv("_PLUGBUS_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
-    main([])
+    assert main([]) == code
     shown = capsys.readouterr()
     assert "run" not in shown.out
     assert shown.err == ""

@@ -61,6 +61,15 @@ def test_load_tries_every_plugin_and_leaves_none_loaded(plugbus: Cli, add_plugin
     assert (place / "unloaded").exists()
 
 
+def test_load_tries_each_plugin_alone(plugbus: Cli, add_plugin: AddPlugin) -> None:
+    code = PLUGIN.replace(" pass\n", "\n    def on_load(self, ctx): ctx.register_service('only_one', self)\n")
+    for plugin_id in ("one", "other"):
+        add_plugin(plugin_id, manifest(plugin_id), code)
+    exit_code, found = findings(plugbus, "--load")
+    assert exit_code == 0
+    assert found["load one"] == found["load other"] == ("ok", "loaded and unloaded")
+
+
 def test_a_plugin_that_raises_fails_under_load_alone_and_the_others_pass(plugbus: Cli, add_plugin: AddPlugin) -> None:
     file = add_plugin("crash", manifest("crash"), RAISING) / "plugin.py"
     assert findings(plugbus)[0] == 0

@@ -75,6 +75,16 @@ def test_a_plugin_that_raises_in_on_load_says_where(mistake: Callable[..., str],
     assert told.endswith(f"\n  at {file}:5, in P.on_load\n"), "the plugin's own line, not that of the library it called"
 
 
+def test_where_a_plugin_raises_is_where_it_did_and_not_who_called(
+    mistake: Callable[..., str], add_plugin: AddPlugin
+) -> None:
+    code = PLUGIN.replace(
+        " pass\n", "\n    def on_load(self, ctx):\n        fall()\ndef fall():\n    raise ValueError\n"
+    )
+    file = add_plugin("crash", manifest("crash"), code) / "plugin.py"
+    assert mistake(1, "run", "crash.go").endswith(f"on_load failed: ValueError\n  at {file}:6, in fall\n")
+
+
 def test_a_plugin_folder_without_its_extra(mistake: Callable[..., str], add_plugin: AddPlugin) -> None:
     needs = 'needs: {modules: [no_such_module], install: "plugbus[sklearn]"}\n'
     add_plugin("needy", manifest("needy", needs), "import no_such_module\n")
