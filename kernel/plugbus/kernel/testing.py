@@ -8,8 +8,9 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from weakref import ref
 
 from .metadata import PluginMetadata
@@ -35,9 +36,6 @@ __all__ = ["FakePlugin", "FakeSource", "Gate", "LeakCheck", "RecordedEvents", "a
 class FakePlugin(Plugin):
     """A plugin that does what it was told to, and remembers what was asked of it.
 
-    Whatever it declares with a contract and is not given an object for is simply not provided: such a plugin can be
-    registered and fails to load.
-
     Attributes:
         calls: The names of the hooks that were called, in order: ``on_load``, ``on_unload``.
         events: What ``on_event`` got, in order.
@@ -49,7 +47,7 @@ class FakePlugin(Plugin):
         dependencies: Plugin id to version range.
         requires: What it needs besides.
         provides: Capability to the object that is provided under it; a label is declared, its object is ignored.
-        declares: Capabilities that the metadata names and ``on_load`` does not provide.
+        declares: Capabilities that are only named; the load fails where one of them has a contract.
         services: Name to the object that is registered under it.
         subscriptions: Selectors whose events are kept in ``events``, subscribed to in ``on_load``.
         on_load: Called as ``on_load(ctx)`` after everything was provided; what it raises fails the load.
@@ -146,8 +144,8 @@ class Gate:
 class FakeSource:
     """A source of a plugin whose ``open`` and ``close`` can be made to fail or to stop.
 
-    It checks what the kernel promises to sources: that ``open`` and ``close`` alternate and never overlap. A breach is
-    kept in ``breaches``, and raised as ``AssertionError`` too.
+    It checks what the kernel promises to sources: no second ``open`` without a ``close``, and no calls that overlap.
+    A breach is kept in ``breaches``, and raised as ``AssertionError`` too.
 
     Attributes:
         opened: How often ``open`` was called.
@@ -192,7 +190,7 @@ class FakeSource:
 
     def open(self) -> Plugin:
         """Count, do what was asked for, and return the plugin."""
-        with _Turn(self, "open"):
+        with self._turn("opened"):
             self.opened += 1
             if self.is_open:
                 self._breach("opened twice without a close")
@@ -203,36 +201,31 @@ class FakeSource:
 
     def close(self) -> None:
         """Count, and do what was asked for."""
-        with _Turn(self, "closed"):
+        with self._turn("closed"):
             self.closed += 1
             self.is_open = False
             if self._on_close is not None:
                 self._on_close()
 
-    def _breach(self, text: str) -> None:
+    @contextmanager
+    def _turn(self, verb: str) -> Iterator[None]:
+        """Let one thread at a time be inside; a second one is a breach, it is not made to wait."""
+        if not self._busy.acquire(blocking=False):
+            self._breach(f"{verb} while another call was inside")
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+    def _breach(self, text: str) -> NoReturn:
         self.breaches.append(f"source of '{self._metadata.id}' {text}")
         raise AssertionError(self.breaches[-1])
-
-
-class _Turn:
-    """Let one thread at a time be inside a source, and report a second one in place of making it wait."""
-
-    def __init__(self, source: FakeSource, verb: str) -> None:
-        self._source = source
-        self._verb = verb
-
-    def __enter__(self) -> None:
-        if not self._source._busy.acquire(blocking=False):
-            self._source._breach(f"{self._verb} while another call was inside")
-
-    def __exit__(self, *reason: object) -> None:
-        self._source._busy.release()
 
 
 class RecordedEvents:
     """Collect what a bus delivers, while the ``with`` block runs.
 
-    Every event is kept once, the kernel's own included. What was collected can be read after the block too.
+    Every event is kept once, the kernel's own included, and can be read after the block too.
 
     Attributes:
         events: All events, in the order of delivery.
