@@ -242,7 +242,6 @@ def test_the_class_of_a_plugin_goes_with_it(kernel: Kernel) -> None:
         del owner
 
 
-@pytest.mark.xfail(reason="the bus keeps the signal of every event class that was ever subscribed to")
 def test_the_event_class_of_a_plugin_goes_with_it(kernel: Kernel) -> None:
     with LeakCheck(kernel) as leaks:
         owner, own = make_classes()

@@ -26,7 +26,9 @@ from .errors import (
     ServiceExistsError,
     ServiceNotFoundError,
     ServiceTypeError,
+    StateError,
     SubscriptionError,
+    SwapError,
     UndeclaredCapabilityError,
     VersionError,
     VersionRangeError,
@@ -49,13 +51,14 @@ from .events import (
 )
 from .kernel import Kernel
 from .loading import LoadReport
-from .locator import Provision, ServiceLocator, Withdrawal
+from .locator import Provision, Ref, ServiceLocator, Withdrawal
 from .metadata import PluginMetadata
 from .plugin import InstanceSource, Plugin, PluginSource
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
 from .resolver import Plan, resolve
 from .signals import Subscription
+from .swapping import SwapReport
 from .versions import Version, parse_version
 
 __all__ = [
@@ -105,15 +108,19 @@ __all__ = [
     "PluginUnregistered",
     "Provision",
     "PublishDepthError",
+    "Ref",
     "Requirement",
     "ResolutionError",
     "ServiceExistsError",
     "ServiceLocator",
     "ServiceNotFoundError",
     "ServiceTypeError",
+    "StateError",
     "SubscriberFailed",
     "Subscription",
     "SubscriptionError",
+    "SwapError",
+    "SwapReport",
     "SystemInit",
     "SystemShutdown",
     "TopicHandler",

@@ -9,6 +9,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+from weakref import WeakValueDictionary
 
 from .errors import ForgedEventError, PublishDepthError, SubscriptionError
 from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
@@ -55,8 +56,13 @@ class EventBus:
         self._depth_limit = depth_limit
         self._lock = threading.RLock()
         self._order = count()
+        # The signals with receivers; and those that somebody holds although they have none. A selector that nobody uses
+        # any more is forgotten, and with it the event class of a plugin that went.
         self._signals: dict[type[Event] | str, EventSignal] = {}
+        self._idle_signals: WeakValueDictionary[type[Event] | str, EventSignal] = WeakValueDictionary()
         self._routes: dict[RouteKey, Route] = {}
+        # By topic, and apart: were they kept by class among the others, publish() would find them and forge the event.
+        self._kernel_routes: dict[RouteKey, Route] = {}
         self._reserved = kernel_topics()
         # How many deliveries run now, in all threads together. One bytecode-atomic counter costs a third of a
         # thread-local one; only past the limit is the calling thread's own depth counted, on its stack.
@@ -147,8 +153,7 @@ class EventBus:
 
     def publish_kernel_event(self, event: KernelEvent) -> None:
         """Deliver one of the kernel's own events. For the kernel alone; plugins are never handed this bus itself."""
-        # Kept by topic: were it kept by class, publish() would find it and let the event be forged.
-        route = self._routes.get(event.topic)
+        route = self._kernel_routes.get(event.topic)
         if route is None:
             route = self._build(event.topic, type(event), event.topic)
         if route:
@@ -156,8 +161,25 @@ class EventBus:
 
     def forget_route(self, route: Route) -> None:
         """Build a route anew before its next use; called by the signals when their receivers change."""
-        if self._routes.get(route.key) is route:
-            del self._routes[route.key]
+        routes = self._table_of(route.key)
+        if routes.get(route.key) is route:
+            del routes[route.key]
+
+    def use_signal(self, signal: EventSignal) -> None:
+        """Begin to deliver to a signal; called by it when it gets its first receiver."""
+        if signal.selector not in self._signals:
+            self._signals[signal.selector] = signal
+            # A route built before this signal was in use does not know of it.
+            self._routes, self._kernel_routes = {}, {}
+
+    def drop_signal(self, signal: EventSignal) -> None:
+        """Forget a signal; called by it when it lost its last receiver. Whoever holds it may use it again."""
+        if self._signals.pop(signal.selector, None) is signal:
+            self._idle_signals[signal.selector] = signal
+
+    def forget_routes(self) -> None:
+        """Build every route anew before its next use: the kernel's way to let go of the event classes of a plugin."""
+        self._routes = {}
 
     def _deliver(self, route: Route, event: Event) -> None:
         self._running += 1
@@ -206,13 +228,13 @@ class EventBus:
 
     def _signal(self, selector: type[Event] | str) -> EventSignal:
         with self._lock:
-            signal = self._signals.get(selector)
+            signal = self._signals.get(selector) or self._idle_signals.get(selector)
             if signal is None:
-                name = selector if isinstance(selector, str) else selector.__name__
-                signal = self._signals[selector] = EventSignal(name, self._lock, self)
-                # A route built before this signal was there does not know of it.
-                self._routes = {}
+                signal = self._idle_signals[selector] = EventSignal(selector, self._lock, self)
             return signal
+
+    def _table_of(self, key: RouteKey) -> dict[RouteKey, Route]:
+        return self._kernel_routes if isinstance(key, str) else self._routes
 
     def _open_route(self, event: Event) -> Route:
         """Return the route of an event that anyone may publish, once it is clear that it is one."""
@@ -235,7 +257,7 @@ class EventBus:
             signals = [found for one in selectors if (found := self._signals.get(one)) is not None]
             entries = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
             entries.sort(key=_order)
-            route = self._routes[key] = Route(key, entries)
+            route = self._table_of(key)[key] = Route(key, entries)
             for signal in signals:
                 signal.feeds(route)
             return route

@@ -227,6 +227,7 @@ class PluginContext:
             with self._lock:
                 if not self._callbacks:
                     self._phase = "closed"
+                    self._bus.forget_routes()
                     return
                 callback = self._callbacks.pop()
             try:

@@ -217,6 +217,38 @@ class PluginLoadError(KernelError, RuntimeError):
         return f"cannot load plugin '{self.plugin_id}': {self.step} failed: {self.cause}"
 
 
+class SwapError(KernelError, RuntimeError):
+    """Say at which step a swap failed; the old plugin serves on, and nothing of the new one is left.
+
+    Args:
+        old_id: The plugin that was to go.
+        new_id: The plugin that was to take its place.
+        step: ``plan``, ``open``, ``configure``, ``on_load``, ``provide``, ``hand_over`` or ``switch``.
+        cause: The failure as text; the exception itself, where there was one, is the ``__cause__``.
+    """
+
+    def __init__(self, old_id: str, new_id: str, step: str, cause: str) -> None:
+        super().__init__(old_id, new_id, step, cause)
+        self.old_id = old_id
+        self.new_id = new_id
+        self.step = step
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot swap plugin '{self.old_id}' for '{self.new_id}': {self.step} failed: {self.cause}"
+
+
+class StateError(KernelError, ValueError):
+    """Refuse a state that a successor could not restore."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot hand state over: {self.cause}"
+
+
 class FailedDependencyError(KernelError, RuntimeError):
     """Refuse to load what needs a plugin that failed; names it and its failure."""
 

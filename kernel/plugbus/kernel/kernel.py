@@ -12,6 +12,7 @@ from .loading import Loading, LoadReport
 from .locator import ServiceLocator
 from .plugin import InstanceSource, Plugin, PluginSource
 from .registry import PluginRecord, PluginRegistry, PluginState
+from .swapping import Swap, SwapReport
 from .transitions import Transitions
 
 if TYPE_CHECKING:
@@ -200,6 +201,28 @@ class Kernel:
             self._loading.claim_for_unloading(leaving)
         self._loading.unload(leaving)
         return leaving
+
+    def swap(self, old_id: str, plugin: Plugin | PluginSource, *, drain_s: float = 30.0) -> SwapReport:
+        """Put a plugin in the place of an active one, without a gap in what they provide.
+
+        The new one is loaded wholly while the old one serves, takes over the state that the old one saves, and then
+        its place in one step. Uses that were leased (``services.lease``) come to their end before the old one is
+        unloaded. A failure before the switch leaves the old one serving.
+
+        Args:
+            old_id: The plugin that is to go.
+            plugin: The new one: of the same id in another version, or of another id.
+            drain_s: How many seconds to wait for uses of the old one; after that it is unloaded by the thread that ends
+                the last one.
+
+        Raises:
+            SwapError: A step failed, or others require of the old one what the new one does not offer.
+            PluginNotFoundError: The old one is not registered.
+            PluginStateError: The old one is not active; or this is a hook, and something would have to be waited for.
+            ResolutionError: The needs of the new one can't be met.
+            KernelClosedError: The kernel was shut down.
+        """
+        return Swap(self._loading, self._registry, self._transitions, old_id, _source_of(plugin)).run(drain_s)
 
     def shutdown(self) -> None:
         """Unload everything in reverse order, also if some fail; the second call does nothing.

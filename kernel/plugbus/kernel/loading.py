@@ -7,21 +7,28 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError, ResolutionError
-from .events import CapabilityProvided, CapabilityWithdrawn, PluginFailed, PluginLoaded, PluginUnloaded
+from .events import (
+    CapabilityProvided,
+    CapabilityWithdrawn,
+    PluginFailed,
+    PluginLoaded,
+    PluginSwapped,
+    PluginUnloaded,
+)
 from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
 from .registry import PluginState
 from .resolver import Plan, resolve
 from .transitions import MOVING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .bus import EventBus
     from .events import KernelEvent
     from .lifecycle import LoadedPlugin
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
-    from .plugin import Plugin
+    from .plugin import Plugin, PluginSource
     from .registry import PluginFailure, PluginRegistry
     from .transitions import Transitions
 
@@ -149,15 +156,70 @@ class Loading:
             where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
             raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
 
-    def _plan(self, wanted: Sequence[str], *, retrying: bool) -> Plan:
+    def plan_for_swap(self, old_id: str, new: PluginMetadata) -> Plan:
+        """Return what has to be loaded for a plugin that takes another one's place; with the lock held.
+
+        Raises:
+            ResolutionError: Its needs can't be met without the plugin that goes.
+        """
+        return self._plan((), retrying=False, arriving=new, leaving=old_id)
+
+    def bring_up(self, source: PluginSource) -> PluginBringUp:
+        """Return the steps of loading one plugin."""
+        return PluginBringUp(source, self._bus, self._services, self._configure)
+
+    def report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[StepFailure]:
+        """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
+        return self._tell(_failed(metadata, one.step, one.error) for one in failures)
+
+    def announce_swap(self, old: LoadedPlugin, new: LoadedPlugin, provided: Iterable[Provision]) -> list[StepFailure]:
+        """Publish that a plugin took another one's place; return what comes back in place of raising it."""
+        was, now = old.context.metadata, new.context.metadata
+        events: list[KernelEvent] = [CapabilityProvided(str(one.key), now.id) for one in new.context.provisions]
+        events += [CapabilityWithdrawn(str(one.key), was.id) for one in provided]
+        if now.id != was.id:
+            events.append(PluginLoaded(now.id, now.version))
+        return self._tell((*events, PluginSwapped(was.id, now.id, was.version, now.version)))
+
+    def take_down_swapped(self, old: LoadedPlugin, *, is_same: bool) -> list[StepFailure]:
+        """Unload a plugin whose place is taken; return everything that went wrong."""
+        metadata = old.context.metadata
+        failures = list(take_down(old, lambda provisions: None))
+        if not is_same:
+            self._transitions.settle(metadata.id, PluginState.REGISTERED, source=None, plugin=None)
+        failures += self.report(metadata, failures)
+        return failures if is_same else [*failures, *self._tell((PluginUnloaded(metadata.id, metadata.version),))]
+
+    def give_back(self, loaded: Sequence[LoadedPlugin]) -> None:
+        """Unload what a failed swap had brought up besides; what fails on that way is reported."""
+        self.raise_interrupt(self._give_back(loaded))
+
+    def raise_interrupt(self, failures: Iterable[StepFailure]) -> None:
+        """Raise the first that is no ordinary error."""
+        _raise_interrupt(failures)
+
+    def _plan(
+        self,
+        wanted: Sequence[str],
+        *,
+        retrying: bool,
+        arriving: PluginMetadata | None = None,
+        leaving: str | None = None,
+    ) -> Plan:
         """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
 
         A plugin that failed is left out where another one may meet the need, unless ``retrying``.
+        ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing.
         """
         candidates: list[PluginMetadata] = []
         active: list[PluginMetadata] = []
         seen: set[str] = set()
         pending = [self._registry.record(plugin_id).id for plugin_id in reversed(wanted)]
+        if arriving is not None:
+            wanted = (*wanted, arriving.id)
+            seen.update((arriving.id, leaving or arriving.id))
+            candidates.append(arriving)
+            pending.extend(self._reach(arriving, retrying=retrying))
         while pending:
             plugin_id = pending.pop()
             if plugin_id in seen or plugin_id not in self._registry:
@@ -169,13 +231,18 @@ class Loading:
                 continue
             for source in record.candidates:
                 candidates.append(source.metadata)
-                for need in source.metadata.requirements:
-                    if not need.is_capability:
-                        pending.append(str(need.target))
-                        continue
-                    offering = self._registry.find_by_capability(str(need.target))
-                    pending.extend(one.id for one in offering if retrying or one.state is not PluginState.FAILED)
+                pending.extend(self._reach(source.metadata, retrying=retrying))
         return resolve(candidates, wanted, self._preferences, active=active)
+
+    def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
+        """Yield the ids that could meet the needs of a plugin."""
+        for need in metadata.requirements:
+            if not need.is_capability:
+                yield str(need.target)
+                continue
+            for one in self._registry.find_by_capability(str(need.target)):
+                if retrying or one.state is not PluginState.FAILED:
+                    yield one.id
 
     def _claim(self, plugin_ids: Sequence[str]) -> Plan:
         """Resolve, and mark everything that is to be loaded as loading, in one step."""
@@ -237,7 +304,7 @@ class Loading:
     def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
         source = self._registry.record(metadata.id).source
         assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of _mark, for the type checker
-        bring_up = PluginBringUp(source, self._bus, self._services, self._configure)
+        bring_up = self.bring_up(source)
         try:
             loaded = bring_up.run()
         except PluginLoadError as error:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .capabilities import Capability
 from .errors import AmbiguousServiceError, ServiceExistsError, ServiceNotFoundError, ServiceTypeError, near_names
+from .leases import LeaseCount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 T = TypeVar("T")
@@ -24,11 +27,13 @@ class Provision:
         key: A capability, or the name of a service.
         provided: The object.
         owner: A plugin's id, or ``host``.
+        leases: Counts the uses that are under way.
     """
 
     key: Capability[Any] | str
     provided: Any
     owner: str
+    leases: LeaseCount = field(default_factory=LeaseCount)
 
 
 class ServiceLocator:
@@ -89,6 +94,26 @@ class ServiceLocator:
             return self.get(key) if expected is None else self.get(key, expected)
         except ServiceNotFoundError:
             return None
+
+    @overload
+    def lease(self, key: Capability[T]) -> AbstractContextManager[T]: ...
+    @overload
+    def lease(self, key: str) -> AbstractContextManager[object]: ...
+    @contextmanager
+    def lease(self, key: Capability[Any] | str) -> Iterator[Any]:
+        """Use what is provided under ``key`` for the length of a ``with`` block; raises as ``get`` does.
+
+        The use is counted: a provider that is swapped is unloaded when the last one is over.
+        """
+        provision = self._acquire(key)
+        try:
+            yield provision.provided
+        finally:
+            provision.leases.release()
+
+    def ref(self, key: Capability[T]) -> Ref[T]:
+        """Return a handle on a capability that follows whoever provides it."""
+        return Ref(self, key)
 
     @overload
     def all(self, key: Capability[T]) -> tuple[T, ...]: ...
@@ -181,6 +206,15 @@ class ServiceLocator:
                 return one
         return entries[0] if len(entries) == 1 else None
 
+    def _acquire(self, key: str) -> Provision:
+        while True:
+            choice = self._choose(key, self._provisions.get(key, ()))
+            if choice is None:
+                self._look_again(key)  # raises, or something was provided a moment ago
+            elif choice.leases.acquire():
+                return choice
+            # It was retired since we looked, so its successor is there by now.
+
     def _look_again(self, key: str) -> Any:
         """Return what was provided a moment ago, or say why there is nothing to return."""
         entries = self._provisions.get(key, ())
@@ -191,6 +225,36 @@ class ServiceLocator:
             raise AmbiguousServiceError(str(key), tuple(one.owner for one in entries)) from None
         known = self.keys
         raise ServiceNotFoundError(str(key), near_names(key, known), known) from None
+
+
+class Ref(Generic[T]):
+    """A handle on a capability: hold it in place of the object, and every use gets whoever provides it then."""
+
+    __slots__ = ("_key", "_locator")
+
+    def __init__(self, locator: ServiceLocator, key: Capability[T]) -> None:
+        self._locator = locator
+        self._key = key
+
+    @property
+    def capability(self) -> Capability[T]:
+        """Return what this is a handle on."""
+        return self._key
+
+    def get(self) -> T:
+        """Return what is provided now; raises as ``ServiceLocator.get`` does."""
+        return self._locator.get(self._key)
+
+    def find(self) -> T | None:
+        """Return what is provided now, or None where nothing is."""
+        return self._locator.find(self._key)
+
+    def lease(self) -> AbstractContextManager[T]:
+        """Use what is provided now, counted, for the length of a ``with`` block."""
+        return self._locator.lease(self._key)
+
+    def __repr__(self) -> str:
+        return f"Ref({self._key!r})"
 
 
 class Withdrawal:

@@ -36,6 +36,9 @@ class Plugin:
     event_types: tuple[str | type[Event], ...] = ("*",)
     """What ``on_event`` is called for: event classes, topics, or ``"*"`` for everything."""
 
+    state_version: str = "1.0"
+    """Version of the form of what ``save_state`` returns; a successor that reads another major is refused."""
+
     def on_load(self, ctx: PluginContext) -> None:
         """Set the plugin up; raise to refuse, and everything done so far is undone."""
 

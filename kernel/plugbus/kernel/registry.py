@@ -143,6 +143,13 @@ class PluginRegistry:
             record = self.record(plugin_id)
             return self._put(plugin_id, record, _settled(replace(record, **facts)))
 
+    def replace(
+        self, plugin_id: str, candidates: tuple[PluginSource, ...], source: PluginSource, plugin: Plugin
+    ) -> PluginRecord:
+        """Put another version of a loaded plugin in its place. For the kernel alone."""
+        ordered = tuple(sorted(candidates, key=_version_of, reverse=True))
+        return self.change(plugin_id, candidates=ordered, source=source, plugin=plugin)
+
     def record(self, plugin_id: str) -> PluginRecord:
         """Return what is known of a plugin now.
 

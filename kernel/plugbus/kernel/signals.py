@@ -120,16 +120,26 @@ class RouteTable(Protocol):
         """Build the route anew before it is used again."""
         ...
 
+    def use_signal(self, signal: EventSignal) -> None:
+        """Begin to deliver to a signal."""
+        ...
+
+    def drop_signal(self, signal: EventSignal) -> None:
+        """Forget a signal that has no receivers any more."""
+        ...
+
 
 class EventSignal(NamedSignal):
     """A blinker signal of one selector that tells the bus when its receivers change, and locks around it.
 
     Attributes:
+        selector: The event class or text that it stands for.
         lock: The lock of its bus.
     """
 
-    def __init__(self, name: str, lock: RLock, table: RouteTable) -> None:
-        super().__init__(name)
+    def __init__(self, selector: type[Event] | str, lock: RLock, table: RouteTable) -> None:
+        super().__init__(selector if isinstance(selector, str) else selector.__name__)
+        self.selector = selector
         self.lock = lock
         self._table = table
         # By identity: a route, being a list, can't be hashed. A route that nobody walks any more leaves by itself.
@@ -141,6 +151,8 @@ class EventSignal(NamedSignal):
             try:
                 return super().connect(receiver, sender, weak)
             finally:
+                if self.receivers:
+                    self._table.use_signal(self)
                 self._forget()
 
     def _disconnect(self, receiver_id: Any, sender_id: Any) -> None:
@@ -153,6 +165,8 @@ class EventSignal(NamedSignal):
             if receiver_id not in self._by_sender.get(ANY_ID, ()):
                 for route in self._live_routes():
                     route.silence(receiver, self)
+            if not self.receivers:
+                self._table.drop_signal(self)
 
     def holds(self, subscription: Subscription) -> bool:
         """Tell whether the subscription is connected."""

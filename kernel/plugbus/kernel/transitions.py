@@ -41,6 +41,7 @@ class Transitions:
         self._changing: dict[int, int] = {}
         self.loaded: dict[str, LoadedPlugin] = {}
         self.is_closed = False
+        self._claimed: set[str] = set()
         self._uses: dict[str, Mapping[str, str]] = {}
         self._needs: dict[str, tuple[Requirement, ...]] = {}
         # Who can't do without a target, which is a plugin's id or, with True before it, a capability.
@@ -78,13 +79,31 @@ class Transitions:
         """
         has_waited = False
         for plugin_id in plugin_ids:
-            while plugin_id in self._registry and (state := self._registry.record(plugin_id).state) in MOVING:
+            while (state := self._moving_state(plugin_id)) is not None:
                 if self.is_inside:
                     remedy = "a hook or a subscriber may not wait for that; call again when it is done"
-                    raise PluginStateError(verb, plugin_id, str(state), remedy)
+                    raise PluginStateError(verb, plugin_id, state, remedy)
                 self._settled.wait()
                 has_waited = True
         return has_waited
+
+    def _moving_state(self, plugin_id: str) -> str | None:
+        if plugin_id in self._claimed:
+            return "being swapped"
+        if plugin_id not in self._registry:
+            return None
+        state = self._registry.record(plugin_id).state
+        return str(state) if state in MOVING else None
+
+    def claim(self, plugin_ids: Iterable[str]) -> None:
+        """Keep others from changing plugins that stay as they are for now; with the lock held."""
+        self._claimed.update(plugin_ids)
+
+    def release(self, plugin_ids: Iterable[str]) -> None:
+        """Let others change plugins again, and wake those who wait for that."""
+        with self.lock:
+            self._claimed.difference_update(plugin_ids)
+            self._settled.notify_all()
 
     def settle(self, plugin_id: str, state: PluginState, **facts: object) -> None:
         """Give a moving plugin its next state, and wake those who wait for it."""
@@ -146,20 +165,61 @@ class Transitions:
             found.update((user, None) for user in users if user not in gone and self._is_lost(user, capability, gone))
         return tuple(user for user in found if user not in gone)
 
+    def unmet_by(self, old_id: str, new: PluginMetadata) -> tuple[str, ...]:
+        """Say which needs of loaded plugins would not be met any more, if ``new`` were in the place of a plugin."""
+        unmet = [
+            f"'{user}' requires plugin '{old_id}' {need.range}, which '{new.id}' {new.version} is not"
+            for user in self._users.get((False, old_id), ())
+            for need in self._needs[user]
+            if not need.is_capability
+            and need.target == old_id
+            and not (new.id == old_id and parse_range(need.range).matches(parse_version(new.version)))
+        ]
+        gone = {old_id: None}
+        for capability in self._registry.record(old_id).metadata.provides:
+            for user in self._users.get((True, str(capability)), ()):
+                for need in self._needs[user]:
+                    is_asked = need.is_capability and need.target == capability and user != old_id
+                    if is_asked and not (_is_offered(need, new) or self._is_met(need, user, gone)):
+                        offered = next((f" at {one.version}" for one in new.provides if one == capability), "")
+                        told = (
+                            f"which '{new.id}' {new.version} offers{offered}" if offered else "which it does not offer"
+                        )
+                        unmet.append(f"'{user}' requires capability '{capability}' {need.range}, {told}")
+        return tuple(unmet)
+
+    def replace(self, old_id: str, new: LoadedPlugin, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
+        """Put a plugin in the place of another one, in the order of loading too; with the lock held."""
+        self.loaded = {
+            (metadata.id if key == old_id else key): (new if key == old_id else one) for key, one in self.loaded.items()
+        }
+        self.unbind(old_id)
+        self.bind(metadata, uses)
+        for user, used in self._uses.items():
+            if old_id in used.values():
+                offered = {str(one) for one in metadata.provides} | {metadata.id}
+                self._uses[user] = {
+                    target: metadata.id if one == old_id and target in offered else one for target, one in used.items()
+                }
+
     def _is_lost(self, user: str, capability: str, gone: Mapping[str, None]) -> bool:
         """Tell whether ``user`` requires a capability that no loaded plugin besides ``gone`` offers in its range."""
         needs = (need for need in self._needs[user] if need.is_capability and need.target == capability)
         return not all(self._is_met(need, user, gone) for need in needs)
 
     def _is_met(self, need: Requirement, user: str, gone: Mapping[str, None]) -> bool:
-        wanted = parse_range(need.range)
         return any(
-            wanted.matches(parse_version(capability.version))
+            one.state is PluginState.ACTIVE
+            and one.id not in gone
+            and one.id != user
+            and _is_offered(need, one.metadata)
             for one in self._registry.find_by_capability(str(need.target))
-            if one.state is PluginState.ACTIVE and one.id not in gone and one.id != user
-            for capability in one.metadata.provides
-            if capability == need.target
         )
+
+
+def _is_offered(need: Requirement, metadata: PluginMetadata) -> bool:
+    wanted = parse_range(need.range)
+    return any(one == need.target and wanted.matches(parse_version(one.version)) for one in metadata.provides)
 
 
 def _target(need: Requirement) -> tuple[bool, str]:

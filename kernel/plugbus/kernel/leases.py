@@ -1,0 +1,101 @@
+"""Leases: uses of a provider that are counted, so that it can be taken away when the last one is over."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class LeaseCount:
+    """Count the uses of one provider.
+
+    Lifecycle: ``acquire`` and ``release`` from any thread; ``retire`` once, after which nothing new is counted; when
+    the last use is over, the callbacks of ``when_idle`` run in the thread that released it.
+    """
+
+    __slots__ = ("_callbacks", "_count", "_is_retired", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._is_retired = False
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def count(self) -> int:
+        """Return how many uses there are now."""
+        return self._count
+
+    def acquire(self) -> bool:
+        """Count a use; tell whether the provider still takes any."""
+        with self._lock:
+            if self._is_retired:
+                return False
+            self._count += 1
+            return True
+
+    def release(self) -> None:
+        """End a use that was counted."""
+        with self._lock:
+            self._count -= 1
+            callbacks: list[Callable[[], object]] = []
+            if not self._count and self._is_retired:
+                callbacks, self._callbacks = self._callbacks, callbacks
+        for callback in callbacks:
+            callback()
+
+    def retire(self) -> None:
+        """Take no new uses."""
+        with self._lock:
+            self._is_retired = True
+
+    def when_idle(self, callback: Callable[[], object]) -> bool:
+        """Call back when the last use of a retired provider is over; False, and no call, when none is left now."""
+        with self._lock:
+            if not self._count:
+                return False
+            self._callbacks.append(callback)
+            return True
+
+
+def drain(counts: Iterable[LeaseCount], timeout_s: float, when_late: Callable[[], object]) -> bool:
+    """Take no new uses, and wait until the present ones are over.
+
+    Args:
+        counts: Of everything that is to be drained.
+        timeout_s: How many seconds to wait for all of them together.
+        when_late: Called once, in the thread that ends the last use, if that is after the time-out.
+
+    Returns:
+        Whether all were over in time; if not, ``when_late`` will be, or was, called.
+    """
+    counts = tuple(counts)
+    for count in counts:
+        count.retire()
+    deadline = monotonic() + timeout_s
+    late = []
+    for count in counts:
+        idle = threading.Event()
+        if count.when_idle(idle.set) and not idle.wait(max(0.0, deadline - monotonic())):
+            late.append(count)
+    if not late:
+        return True
+    waiting = len(late)
+    lock = threading.Lock()
+
+    def one_is_idle() -> None:
+        nonlocal waiting
+        with lock:
+            waiting -= 1
+            is_last = not waiting
+        if is_last:
+            when_late()
+
+    for count in late:
+        if not count.when_idle(one_is_idle):
+            one_is_idle()
+    return False

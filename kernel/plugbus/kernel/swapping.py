@@ -1,0 +1,195 @@
+"""Hot swap: one plugin takes another's place, without a gap in what they provide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import PluginExistsError, PluginStateError, SwapError
+from .leases import drain
+from .registry import PluginState
+from .state import hand_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .lifecycle import LoadedPlugin, PluginBringUp, StepFailure
+    from .loading import Loading
+    from .locator import Provision
+    from .plugin import PluginSource
+    from .registry import PluginRegistry
+    from .resolver import Plan
+    from .transitions import Transitions
+
+
+@dataclass(frozen=True, slots=True)
+class SwapReport:
+    """What became of a swap.
+
+    Args:
+        old_id: The plugin that went.
+        new_id: The plugin that took its place.
+        old_version: Of the one that went.
+        new_version: Of the one that came.
+        is_drained: All uses of the old one were over in time, and it is unloaded. If not, the thread that ends the
+            last use unloads it.
+        failures: What went wrong while the old one was unloaded; it is unloaded all the same.
+    """
+
+    old_id: str
+    new_id: str
+    old_version: str
+    new_version: str
+    is_drained: bool
+    failures: tuple[StepFailure, ...] = ()
+
+
+class Swap:
+    """Put a new plugin in an old one's place.
+
+    1. ``plan``: what others require of the old one is met by the new one, and its own needs can be met.
+    2. ``open``, ``configure``, ``on_load``, ``provide``: what it needs is loaded, then it itself; it stays invisible.
+    3. ``hand_over``: it restores the state that the old one saves.
+    4. ``switch``: capabilities and subscriptions change hands in one step.
+    5. Uses of the old one come to their end, then it is unloaded.
+
+    A failure before the switch leaves the old one serving, untouched, and nothing of the new one behind.
+
+    Args:
+        loading: Brings plugins up and takes them down.
+        registry: Of the kernel.
+        transitions: Of the kernel.
+        old_id: The plugin that is to go.
+        source: Where the new one comes from.
+    """
+
+    def __init__(
+        self, loading: Loading, registry: PluginRegistry, transitions: Transitions, old_id: str, source: PluginSource
+    ) -> None:
+        self._loading = loading
+        self._registry = registry
+        self._transitions = transitions
+        self._old_id = old_id
+        self._source = source
+        self._new = source.metadata
+
+    def run(self, drain_s: float) -> SwapReport:
+        """Carry the swap out.
+
+        Args:
+            drain_s: How many seconds to wait for the uses of the old one.
+
+        Raises:
+            SwapError: It failed before the switch.
+            PluginNotFoundError: The old one is not registered.
+            PluginStateError: The old one is not active, or the new one is.
+            ResolutionError: The needs of the new one can't be met.
+        """
+        plan = self._claim()
+        old = self._transitions.loaded[self._old_id]
+        with self._transitions.changing():
+            try:
+                new, provided = self._bring_in(plan, old)
+            except BaseException:
+                self._let_go()
+                raise
+            untold = self._loading.announce_swap(old, new, provided)
+            return self._drain(old, provided, drain_s, untold)
+
+    def _claim(self) -> Plan:
+        """Check everything, and keep others from changing the two plugins meanwhile."""
+        old_id, new = self._old_id, self._new
+        with self._transitions.lock:
+            while True:
+                self._transitions.refuse_when_closed("swap plugins")
+                if not self._transitions.wait_for((old_id, new.id), "swap"):
+                    break
+            record = self._registry.record(old_id)
+            if record.state is not PluginState.ACTIVE:
+                raise PluginStateError("swap", old_id, str(record.state), "only what is active can be swapped")
+            unmet = self._transitions.unmet_by(old_id, new)
+            if unmet:
+                raise SwapError(old_id, new.id, "plan", "; ".join(unmet))
+            plan = self._loading.plan_for_swap(old_id, new)
+            if new.id != old_id:
+                if new.id in self._registry and self._registry.record(new.id).plugin is not None:
+                    raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")
+                try:
+                    self._registry.register(self._source)
+                except PluginExistsError:
+                    self._source = self._registered()
+                self._registry.change(new.id, state=PluginState.LOADING, source=self._source)
+            self._transitions.claim((old_id,))
+            return plan
+
+    def _bring_in(self, plan: Plan, old: LoadedPlugin) -> tuple[LoadedPlugin, tuple[Provision, ...]]:
+        """Load the new plugin and what it needs, hand the state over, and switch; or leave nothing of it behind."""
+        needed = tuple(one.id for one in plan.order if one.id != self._new.id)
+        loaded: tuple[LoadedPlugin, ...] = ()
+        bring_up = self._loading.bring_up(self._source)
+        step: Callable[[], str] = lambda: bring_up.step  # noqa: E731 - read when it failed, not before
+        try:
+            if needed:
+                loaded = tuple(self._transitions.loaded[one] for one in self._loading.load(needed))
+            new = bring_up.prepare()
+            step = lambda: "hand_over"  # noqa: E731 - see above
+            hand_over(old.plugin, new.plugin)
+            step = lambda: "switch"  # noqa: E731 - see above
+            return new, self._switch(bring_up, old, new, plan)
+        except BaseException as error:
+            bring_up.undo()
+            self._loading.report(self._new, bring_up.undo_failures)
+            self._loading.give_back(loaded)
+            if isinstance(error, Exception):
+                cause = f"{type(error).__qualname__}: {error}"
+                raise SwapError(self._old_id, self._new.id, step(), cause) from error
+            raise
+
+    def _switch(
+        self, bring_up: PluginBringUp, old: LoadedPlugin, new: LoadedPlugin, plan: Plan
+    ) -> tuple[Provision, ...]:
+        """Make the new plugin visible in the old one's place; return what the old one had provided."""
+        with self._transitions.lock:
+            provided = old.context.provisions
+            bring_up.reveal(new, replacing=old)
+            self._transitions.replace(self._old_id, new, self._new, plan.providers.get(self._new.id, {}))
+            if self._new.id == self._old_id:
+                others = tuple(one for one in self._registry.record(self._old_id).candidates if one is not old.source)
+                staying = tuple(one for one in others if one.metadata.version != self._new.version)
+                self._registry.replace(self._old_id, (self._source, *staying), self._source, new.plugin)
+            else:
+                self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
+                self._registry.change(self._old_id, state=PluginState.UNLOADING)
+            return provided
+
+    def _drain(
+        self, old: LoadedPlugin, provided: tuple[Provision, ...], drain_s: float, failures: list[StepFailure]
+    ) -> SwapReport:
+        def finish() -> None:
+            failures.extend(self._loading.take_down_swapped(old, is_same=self._new.id == self._old_id))
+            self._transitions.release((self._old_id,))
+
+        is_drained = drain((one.leases for one in provided), drain_s, finish)
+        if is_drained:
+            finish()
+        old_version = old.context.metadata.version
+        self._loading.raise_interrupt(failures)
+        return SwapReport(
+            self._old_id,
+            self._new.id,
+            old_version,
+            self._new.version,
+            is_drained,
+            tuple(failures) if is_drained else (),
+        )
+
+    def _let_go(self) -> None:
+        """Put both plugins back where they were."""
+        with self._transitions.lock:
+            if self._new.id != self._old_id:
+                self._transitions.settle(self._new.id, PluginState.REGISTERED, source=None)
+            self._transitions.release((self._old_id,))
+
+    def _registered(self) -> PluginSource:
+        candidates = self._registry.record(self._new.id).candidates
+        return next(one for one in candidates if one.metadata.version == self._new.version)
