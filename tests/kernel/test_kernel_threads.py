@@ -373,6 +373,7 @@ def test_shutdown_waits_for_loads_and_for_those_that_begin_meanwhile(pool: Threa
     gates["z"].open()
     assert last.result() == ("z",)
     end.await_waiting()
+    assert not kernel.is_closed
     gates["a"].open()
     assert first.result() == ("a",)
     end.result()

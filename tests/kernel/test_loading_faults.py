@@ -395,7 +395,8 @@ def test_whoever_needs_the_capability_of_a_failed_plugin_alone_is_refused_naming
     def fail(ctx: PluginContext) -> None:
         raise OSError("no device")
 
-    kernel.register(FakePlugin("giver", provides={GIVEN: {}}, on_load=fail))
+    # The newest, which would be chosen had it not failed.
+    kernel.register(FakePlugin("giver", "2.0.0", provides={GIVEN: {}}, on_load=fail))
     kernel.register(FakePlugin("user", requires=[Requirement(GIVEN)]))
     with pytest.raises(PluginLoadError):
         kernel.load("giver")
