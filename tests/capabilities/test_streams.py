@@ -59,7 +59,7 @@ def assert_complete_and_in_order(events: list[Event]) -> None:
 
 
 class TestBuffer:
-    @given(st.integers(1, 5), st.integers(0, 20), st.sampled_from(DropPolicy))
+    @given(st.integers(1, 5), st.integers(0, 20), st.sampled_from([DropPolicy.OLDEST, DropPolicy.NEWEST]))
     def test_keeps_as_much_as_it_may_and_counts_the_rest(self, maxsize: int, count: int, drop: DropPolicy) -> None:
         bus = EventBus()
         with EventStream(bus, maxsize=maxsize, drop=drop) as stream:
@@ -125,6 +125,23 @@ class TestThreads:
         consumer.join(WAIT_S)
         assert not consumer.is_alive()
         assert epochs(heard) == list(range(100))
+
+    def test_wakes_a_consumer_that_waits_each_time(self) -> None:
+        bus = EventBus()
+        with EventStream(bus, EpochStart) as asked, EventStream(bus, EpochEnd) as answered:
+
+            def answer() -> None:
+                for event in asked:
+                    assert isinstance(event, EpochStart)
+                    bus.publish(EpochEnd(event.epoch, 0.5))
+
+            consumer = threading.Thread(target=answer)
+            consumer.start()
+            for number in range(200):
+                publish(bus, number)
+                assert answered.get(WAIT_S) == EpochEnd(number, 0.5)
+            asked.close()
+            consumer.join(WAIT_S)
 
     def test_returns_none_when_the_time_is_over(self) -> None:
         with EventStream(EventBus()) as stream:

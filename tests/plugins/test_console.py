@@ -131,6 +131,13 @@ class TestBars:
         assert "second" in terminal.last_frame
         assert "2/4" in terminal.last_frame
 
+    def test_begin_anew_after_the_end_of_everything(self, terminal: Terminal) -> None:
+        terminal.progress(1, 4, "train")
+        terminal.display.close()
+        terminal.progress(2, 4, "train")
+        terminal.display.close()
+        assert "2/4" in terminal.last_frame
+
     def test_of_the_last_job_stay_as_they_are(self, terminal: Terminal) -> None:
         terminal.progress(4, 4, "train")
         terminal.end()
@@ -337,6 +344,7 @@ class TestPlugin:
         assert "reading\n" in text
         assert "train" in text
         assert "1/2" in text
+        assert "loss 0.5" in text
 
     def test_leaves_no_thread_and_no_subscription_when_it_is_unloaded(self, loaded: Kernel) -> None:
         before, subscriptions = set(threading.enumerate()), len(loaded.bus.subscriptions)

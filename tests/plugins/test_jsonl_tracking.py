@@ -28,7 +28,7 @@ from plugbus.capabilities import (
     RunStore,
     TrackingClient,
 )
-from plugbus.kernel import Kernel, PluginMetadata, ServiceNotFoundError
+from plugbus.kernel import Kernel, PluginLoadError, PluginMetadata, ServiceNotFoundError
 from plugbus.plugins.jsonl_tracking import JsonlTrackingClient, JsonlTrackingPlugin
 
 if TYPE_CHECKING:
@@ -190,6 +190,11 @@ class TestClient:
             client.start_run("run-2", name="x", tags={}, artifact_dir=tmp_path)
         assert len(lines(tmp_path / "tracking.jsonl")) == 1
 
+    def test_makes_the_directory_of_the_run_where_there_is_none(self, tmp_path: Path) -> None:
+        client = JsonlTrackingClient()
+        client.start_run("run-1", name="run", tags={}, artifact_dir=tmp_path / "runs" / "run-1")
+        assert len(lines(tmp_path / "runs" / "run-1" / "tracking.jsonl")) == 1
+
     def test_refuses_to_track_without_a_run(self) -> None:
         with pytest.raises(RuntimeError, match="cannot track params: no run is open"):
             JsonlTrackingClient().log_params({"a": 1})
@@ -289,6 +294,11 @@ class TestPlugin:
     def test_offers_a_client_of_its_own_to_each_run(self, kernel: Kernel) -> None:
         backend = kernel.services.get(TRACKING)
         assert backend.create_client() is not backend.create_client()
+
+    @pytest.mark.parametrize("config", [{"event": False}, {"events": "perhaps"}])
+    def test_refuses_a_configuration_that_it_does_not_know(self, config: dict[str, Any]) -> None:
+        with pytest.raises(PluginLoadError, match="event"), tracking_kernel(config):
+            pytest.fail("it was loaded")
 
     def test_hears_and_offers_nothing_once_it_is_unloaded(self, kernel: Kernel) -> None:
         kernel.unload("jsonl_tracking")
