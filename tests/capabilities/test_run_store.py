@@ -197,9 +197,13 @@ class TestFind:
         assert list(store.root.iterdir()) == []
 
     def test_returns_the_latest_that_ended_well(self, store: RunStore) -> None:
-        write(store, "p", "train", started_at_utc="2026-01-01T00:00:00.000001+00:00")
-        latest = write(store, "p", "train", started_at_utc="2026-01-01T00:00:00.000003+00:00")
-        write(store, "p", "train", started_at_utc="2026-01-01T00:00:00.000002+00:00")
+        # Within one second the order of ids is not that of beginnings: the latest is in the middle of them.
+        made = sorted((store.create("p", "train") for _ in range(3)), key=lambda one: one.run_id)
+        for directory, moment in zip(made, ("000001", "000003", "000002"), strict=True):
+            spec = {"plugin_key": "p", "pipeline": "train"}
+            started = f"2026-01-01T00:00:00.{moment}+00:00"
+            directory.write_summary({"status": "ok", "spec": spec, "started_at_utc": started})
+        latest = made[1]
         failed = write(store, "p", "train", started_at_utc="2026-01-02T00:00:00+00:00", status="failed")
         write(store, "p", "score", started_at_utc="2026-01-03T00:00:00+00:00")
         write(store, "q", "train", started_at_utc="2026-01-03T00:00:00+00:00")
