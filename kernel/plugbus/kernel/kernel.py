@@ -10,6 +10,7 @@ from .errors import DependentsError, PluginStateError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
 from .loading import Loading, LoadReport
 from .locator import ServiceLocator
+from .planning import Planner
 from .plugin import InstanceSource, Plugin, PluginSource
 from .registry import PluginRecord, PluginRegistry, PluginState
 from .swapping import Swap, SwapReport
@@ -62,13 +63,14 @@ class Kernel:
         self._registry = PluginRegistry()
         self._transitions = Transitions(self._registry)
         self._config = dict(config or {})
+        self._planner = Planner(self._registry, self._transitions, preferences or {})
         self._loading = Loading(
             self._bus,
             self._services,
             self._registry,
             self._transitions,
             configure or self._configured,
-            preferences or {},
+            self._planner,
         )
         self._is_initialized = False
 
@@ -140,7 +142,7 @@ class Kernel:
             ResolutionError: The needs can't be met; names every cause.
             FailedDependencyError: Only a plugin that failed before, and is not asked for itself, could meet them.
         """
-        return self._loading.resolve(plugin_ids)
+        return self._planner.resolve(plugin_ids)
 
     def load(self, *plugin_ids: str) -> tuple[str, ...]:
         """Load plugins and everything that they need; return the ids that were loaded, in order.
@@ -222,7 +224,9 @@ class Kernel:
             ResolutionError: The needs of the new one can't be met.
             KernelClosedError: The kernel was shut down.
         """
-        return Swap(self._loading, self._registry, self._transitions, old_id, _source_of(plugin)).run(drain_s)
+        return Swap(self._loading, self._planner, self._registry, self._transitions, old_id, _source_of(plugin)).run(
+            drain_s
+        )
 
     def shutdown(self) -> None:
         """Unload everything in reverse order, also if some fail; the second call does nothing.

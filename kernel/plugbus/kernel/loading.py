@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError, ResolutionError
+from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError
 from .events import (
     CapabilityProvided,
     CapabilityWithdrawn,
@@ -17,19 +17,20 @@ from .events import (
 )
 from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
 from .registry import PluginState
-from .resolver import Plan, resolve
 from .transitions import MOVING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .bus import EventBus
     from .events import KernelEvent
     from .lifecycle import LoadedPlugin
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
+    from .planning import Planner
     from .plugin import Plugin, PluginSource
     from .registry import PluginFailure, PluginRegistry
+    from .resolver import Plan
     from .transitions import Transitions
 
 
@@ -61,35 +62,14 @@ class Loading:
         registry: PluginRegistry,
         transitions: Transitions,
         configure: Callable[[PluginMetadata, Plugin], object],
-        preferences: Mapping[str, str],
+        planner: Planner,
     ) -> None:
         self._bus = bus
         self._services = services
         self._registry = registry
         self._transitions = transitions
         self._configure = configure
-        self._preferences = preferences
-
-    def resolve(self, plugin_ids: Iterable[str]) -> Plan:
-        """Return what ``load`` would do.
-
-        Raises:
-            ResolutionError: The needs can't be met; names every cause.
-            FailedDependencyError: Only a plugin that failed, and is not asked for itself, could meet them.
-        """
-        wanted = tuple(dict.fromkeys(plugin_ids))
-        with self._transitions.lock:
-            try:
-                plan = self._plan(wanted, retrying=False)
-            except ResolutionError:
-                # What failed may be all that is missing: then it is named, with its failure.
-                plan = self._plan(wanted, retrying=True)
-            for metadata in plan.order:
-                for used in plan.providers[metadata.id].values():
-                    failure = self._failure_of(used)
-                    if failure is not None and used not in wanted:
-                        raise FailedDependencyError(metadata.id, used, failure.message)
-            return plan
+        self._planner = planner
 
     def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
         """Load a plan, all or nothing."""
@@ -156,14 +136,6 @@ class Loading:
             where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
             raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
 
-    def plan_for_swap(self, old_id: str, new: PluginMetadata) -> Plan:
-        """Return what has to be loaded for a plugin that takes another one's place; with the lock held.
-
-        Raises:
-            ResolutionError: Its needs can't be met without the plugin that goes.
-        """
-        return self._plan((), retrying=False, arriving=new, leaving=old_id)
-
     def bring_up(self, source: PluginSource) -> PluginBringUp:
         """Return the steps of loading one plugin."""
         return PluginBringUp(source, self._bus, self._services, self._configure)
@@ -198,59 +170,13 @@ class Loading:
         """Raise the first that is no ordinary error."""
         _raise_interrupt(failures)
 
-    def _plan(
-        self,
-        wanted: Sequence[str],
-        *,
-        retrying: bool,
-        arriving: PluginMetadata | None = None,
-        leaving: str | None = None,
-    ) -> Plan:
-        """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
-
-        A plugin that failed is left out where another one may meet the need, unless ``retrying``.
-        ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing.
-        """
-        candidates: list[PluginMetadata] = []
-        active: list[PluginMetadata] = []
-        seen: set[str] = set()
-        pending = [self._registry.record(plugin_id).id for plugin_id in reversed(wanted)]
-        if arriving is not None:
-            wanted = (*wanted, arriving.id)
-            seen.update((arriving.id, leaving or arriving.id))
-            candidates.append(arriving)
-            pending.extend(self._reach(arriving, retrying=retrying))
-        while pending:
-            plugin_id = pending.pop()
-            if plugin_id in seen or plugin_id not in self._registry:
-                continue
-            seen.add(plugin_id)
-            record = self._registry.record(plugin_id)
-            if record.source is not None and record.state is PluginState.ACTIVE:
-                active.append(record.metadata)
-                continue
-            for source in record.candidates:
-                candidates.append(source.metadata)
-                pending.extend(self._reach(source.metadata, retrying=retrying))
-        return resolve(candidates, wanted, self._preferences, active=active)
-
-    def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
-        """Yield the ids that could meet the needs of a plugin."""
-        for need in metadata.requirements:
-            if not need.is_capability:
-                yield str(need.target)
-                continue
-            for one in self._registry.find_by_capability(str(need.target)):
-                if retrying or one.state is not PluginState.FAILED:
-                    yield one.id
-
     def _claim(self, plugin_ids: Sequence[str]) -> Plan:
         """Resolve, and mark everything that is to be loaded as loading, in one step."""
         with self._transitions.lock:
             while True:
                 self._transitions.refuse_when_closed("load plugins")
                 self._transitions.wait_for(plugin_ids, "load")
-                plan = self.resolve(plugin_ids)
+                plan = self._planner.resolve(plugin_ids)
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
             self._mark(plan)
@@ -262,8 +188,8 @@ class Loading:
             while True:
                 self._transitions.refuse_when_closed("load plugins")
                 wanted = [one.id for one in self._registry if one.plugin is None and one.state not in MOVING]
-                possible, unmet = self._sift(wanted)
-                plan = self._plan(possible, retrying=True)
+                possible, unmet = self._planner.sift(wanted)
+                plan = self._planner.plan(possible, retrying=True)
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
             for metadata in plan.order:
@@ -282,24 +208,6 @@ class Loading:
             # The last failure is kept until this load has done better: it may never get its turn.
             self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
             self._transitions.bind(metadata, plan.providers[metadata.id])
-
-    def _sift(self, wanted: list[str]) -> tuple[list[str], dict[str, ResolutionError]]:
-        """Return the largest prefix-greedy part of ``wanted`` that can be resolved; halving finds the others fast."""
-        possible: list[str] = []
-        unmet: dict[str, ResolutionError] = {}
-        pending = [wanted]
-        while pending:
-            part = pending.pop()
-            try:
-                self._plan((*possible, *part), retrying=True)
-            except ResolutionError as error:
-                if len(part) == 1:
-                    unmet[part[0]] = error
-                else:
-                    pending += [part[len(part) // 2 :], part[: len(part) // 2]]
-            else:
-                possible += part
-        return possible, unmet
 
     def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
         source = self._registry.record(metadata.id).source
@@ -340,10 +248,6 @@ class Loading:
         self._transitions.unbind(plugin_id)
         self._transitions.settle(plugin_id, PluginState.FAILED, source=None, failure=failure)
         return failure
-
-    def _failure_of(self, plugin_id: str) -> PluginFailure | None:
-        record = self._registry.record(plugin_id)
-        return record.failure if record.state is PluginState.FAILED else None
 
     def _let_go(self, claimed: Iterable[PluginMetadata]) -> None:
         """Put plugins whose load was not tried, or not carried through, back where they were."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .lifecycle import LoadedPlugin, PluginBringUp, StepFailure
     from .loading import Loading
     from .locator import Provision
+    from .planning import Planner
     from .plugin import PluginSource
     from .registry import PluginRegistry
     from .resolver import Plan
@@ -57,6 +58,7 @@ class Swap:
 
     Args:
         loading: Brings plugins up and takes them down.
+        planner: Finds what the new one needs.
         registry: Of the kernel.
         transitions: Of the kernel.
         old_id: The plugin that is to go.
@@ -64,9 +66,16 @@ class Swap:
     """
 
     def __init__(
-        self, loading: Loading, registry: PluginRegistry, transitions: Transitions, old_id: str, source: PluginSource
+        self,
+        loading: Loading,
+        planner: Planner,
+        registry: PluginRegistry,
+        transitions: Transitions,
+        old_id: str,
+        source: PluginSource,
     ) -> None:
         self._loading = loading
+        self._planner = planner
         self._registry = registry
         self._transitions = transitions
         self._old_id = old_id
@@ -110,7 +119,7 @@ class Swap:
             unmet = self._transitions.unmet_by(old_id, new)
             if unmet:
                 raise SwapError(old_id, new.id, "plan", "; ".join(unmet))
-            plan = self._loading.plan_for_swap(old_id, new)
+            plan = self._planner.plan_for_swap(old_id, new)
             if new.id != old_id:
                 if new.id in self._registry and self._registry.record(new.id).plugin is not None:
                     raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")

@@ -1,0 +1,128 @@
+"""Planning: which registered plugins a resolution is about, and what to say of those that failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import FailedDependencyError, ResolutionError
+from .registry import PluginState
+from .resolver import Plan, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .metadata import PluginMetadata
+    from .registry import PluginFailure, PluginRegistry
+    from .transitions import Transitions
+
+
+class Planner:
+    """Make plans from what is registered and loaded now. Every call needs the transitions' lock to stay true.
+
+    Args:
+        registry: What is registered.
+        transitions: Whose lock is taken where a caller may come without it.
+        preferences: The host's, as the resolver takes them.
+    """
+
+    def __init__(self, registry: PluginRegistry, transitions: Transitions, preferences: Mapping[str, str]) -> None:
+        self._registry = registry
+        self._transitions = transitions
+        self._preferences = preferences
+
+    def resolve(self, plugin_ids: Iterable[str]) -> Plan:
+        """Return what ``load`` would do.
+
+        Raises:
+            ResolutionError: The needs can't be met; names every cause.
+            FailedDependencyError: Only a plugin that failed, and is not asked for itself, could meet them.
+        """
+        wanted = tuple(dict.fromkeys(plugin_ids))
+        with self._transitions.lock:
+            try:
+                plan = self.plan(wanted, retrying=False)
+            except ResolutionError:
+                # What failed may be all that is missing: then it is named, with its failure.
+                plan = self.plan(wanted, retrying=True)
+            for metadata in plan.order:
+                for used in plan.providers[metadata.id].values():
+                    failure = self._failure_of(used)
+                    if failure is not None and used not in wanted:
+                        raise FailedDependencyError(metadata.id, used, failure.message)
+            return plan
+
+    def plan_for_swap(self, old_id: str, new: PluginMetadata) -> Plan:
+        """Return what has to be loaded for a plugin that takes another one's place; with the lock held.
+
+        Raises:
+            ResolutionError: Its needs can't be met without the plugin that goes.
+        """
+        return self.plan((), retrying=False, arriving=new, leaving=old_id)
+
+    def plan(
+        self,
+        wanted: Sequence[str],
+        *,
+        retrying: bool,
+        arriving: PluginMetadata | None = None,
+        leaving: str | None = None,
+    ) -> Plan:
+        """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
+
+        A plugin that failed is left out where another one may meet the need, unless ``retrying``.
+        ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing.
+        """
+        candidates: list[PluginMetadata] = []
+        active: list[PluginMetadata] = []
+        seen: set[str] = set()
+        pending = [self._registry.record(plugin_id).id for plugin_id in reversed(wanted)]
+        if arriving is not None:
+            wanted = (*wanted, arriving.id)
+            seen.update((arriving.id, leaving or arriving.id))
+            candidates.append(arriving)
+            pending.extend(self._reach(arriving, retrying=retrying))
+        while pending:
+            plugin_id = pending.pop()
+            if plugin_id in seen or plugin_id not in self._registry:
+                continue
+            seen.add(plugin_id)
+            record = self._registry.record(plugin_id)
+            if record.source is not None and record.state is PluginState.ACTIVE:
+                active.append(record.metadata)
+                continue
+            for source in record.candidates:
+                candidates.append(source.metadata)
+                pending.extend(self._reach(source.metadata, retrying=retrying))
+        return resolve(candidates, wanted, self._preferences, active=active)
+
+    def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
+        """Yield the ids that could meet the needs of a plugin."""
+        for need in metadata.requirements:
+            if not need.is_capability:
+                yield str(need.target)
+                continue
+            for one in self._registry.find_by_capability(str(need.target)):
+                if retrying or one.state is not PluginState.FAILED:
+                    yield one.id
+
+    def sift(self, wanted: list[str]) -> tuple[list[str], dict[str, ResolutionError]]:
+        """Return the largest prefix-greedy part of ``wanted`` that can be resolved; halving finds the others fast."""
+        possible: list[str] = []
+        unmet: dict[str, ResolutionError] = {}
+        pending = [wanted]
+        while pending:
+            part = pending.pop()
+            try:
+                self.plan((*possible, *part), retrying=True)
+            except ResolutionError as error:
+                if len(part) == 1:
+                    unmet[part[0]] = error
+                else:
+                    pending += [part[len(part) // 2 :], part[: len(part) // 2]]
+            else:
+                possible += part
+        return possible, unmet
+
+    def _failure_of(self, plugin_id: str) -> PluginFailure | None:
+        record = self._registry.record(plugin_id)
+        return record.failure if record.state is PluginState.FAILED else None
