@@ -4,7 +4,10 @@
 - ```` ```yaml ```` blocks with such a first line are written too.
 - ```` ```console ```` blocks: each ``$ command`` is run; the lines after it must be found in what it prints, in order,
   where ``...`` stands for anything. ``# exit code N`` after a command says that it ends with another code than 0.
+  They are skipped where the command is not installed.
 """
+
+# ruff: noqa: S101 - a check of the docs is a test
 
 from __future__ import annotations
 
@@ -14,13 +17,21 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 ROOT = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give whole files to the workers of ``-n``: the blocks of a page build on each other."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadfile"
 
 
 def _written(example: Example) -> bool:
@@ -52,6 +63,8 @@ def _run_console(example: Example) -> None:
         words = shlex.split(command)
         if words[0] in {"pip", "make"}:
             continue  # set-up is what .ci/run does on a clean machine
+        if words[0] == "plugbus" and find_spec("rich_click") is None:
+            pytest.skip('needs rich-click: pip install "plugbus[cli]"')
         done = subprocess.run(  # noqa: S603 - the docs are ours
             words, capture_output=True, text=True, timeout=110, check=False, env={**os.environ, "NO_COLOR": "1"}
         )
