@@ -139,7 +139,8 @@ class Domains:
         supports = _supports(self._candidates, need)
         if owner:
             supports = tuple(support for support in supports if support[0] != owner)
-        demand = self._demands[key] = (*need, supports)
+        demand: Demand = (need[0], need[1], need[2], supports)
+        self._demands[key] = demand
         return demand
 
     def require(self, plugin_id: str, cause: str | int | None) -> bool:

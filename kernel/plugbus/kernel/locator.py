@@ -72,11 +72,14 @@ class ServiceLocator:
             AmbiguousServiceError: Several are, and the host named no preference.
             ServiceTypeError: It is of another type than expected; names both.
         """
-        try:
-            found = self._chosen[key]
-        except KeyError:
-            found = self._look_again(key)
-        if expected is not None and not isinstance(found, expected):
+        if expected is None:
+            # What programs call in their loops: nothing but this question comes before it.
+            try:
+                return self._chosen[key]
+            except KeyError:
+                return self._look_again(key)
+        found = self.get(key)
+        if not isinstance(found, expected):
             raise ServiceTypeError(str(key), expected.__qualname__, type(found).__qualname__)
         return found
 
