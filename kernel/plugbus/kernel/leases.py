@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class LeaseCount:
@@ -78,13 +78,23 @@ def drain(counts: Iterable[LeaseCount], timeout_s: float, when_late: Callable[[]
         count.retire()
     deadline = monotonic() + timeout_s
     late = []
-    for count in counts:
-        idle = threading.Event()
-        if count.when_idle(idle.set) and not idle.wait(max(0.0, deadline - monotonic())):
-            late.append(count)
-    if not late:
-        return True
-    waiting = len(late)
+    try:
+        for count in counts:
+            idle = threading.Event()
+            if count.when_idle(idle.set) and not idle.wait(max(0.0, deadline - monotonic())):
+                late.append(count)
+    except BaseException:
+        # Whoever waited was interrupted; what is to follow the last use must follow it all the same.
+        _call_when_idle(counts, when_late)
+        raise
+    if late:
+        _call_when_idle(late, when_late)
+    return not late
+
+
+def _call_when_idle(counts: Sequence[LeaseCount], callback: Callable[[], object]) -> None:
+    """Call back once, when the last use of all of these is over; at once where none is left."""
+    waiting = len(counts)
     lock = threading.Lock()
 
     def one_is_idle() -> None:
@@ -93,9 +103,8 @@ def drain(counts: Iterable[LeaseCount], timeout_s: float, when_late: Callable[[]
             waiting -= 1
             is_last = not waiting
         if is_last:
-            when_late()
+            callback()
 
-    for count in late:
+    for count in counts:
         if not count.when_idle(one_is_idle):
             one_is_idle()
-    return False

@@ -162,9 +162,9 @@ class Loading:
         failures += self.report(metadata, failures)
         return failures if is_same else [*failures, *self._tell((PluginUnloaded(metadata.id, metadata.version),))]
 
-    def give_back(self, loaded: Sequence[LoadedPlugin]) -> None:
-        """Unload what a failed swap had brought up besides; what fails on that way is reported."""
-        self.raise_interrupt(self._give_back(loaded))
+    def give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
+        """Unload what a failed swap had brought up besides; return what fails on that way, which is reported too."""
+        return self._give_back(loaded)
 
     def raise_interrupt(self, failures: Iterable[StepFailure]) -> None:
         """Raise the first that is no ordinary error."""

@@ -9,6 +9,7 @@ from .errors import PluginExistsError, PluginStateError, SwapError
 from .leases import drain
 from .registry import PluginState
 from .state import hand_over
+from .versions import parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .locator import Provision
     from .planning import Planner
     from .plugin import PluginSource
-    from .registry import PluginRegistry
+    from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
 
@@ -81,6 +82,8 @@ class Swap:
         self._old_id = old_id
         self._source = source
         self._new = source.metadata
+        self._before: PluginRecord | None = None
+        self._is_registered_here = False
 
     def run(self, drain_s: float) -> SwapReport:
         """Carry the swap out.
@@ -123,10 +126,13 @@ class Swap:
             if new.id != old_id:
                 if new.id in self._registry and self._registry.record(new.id).plugin is not None:
                     raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")
+                self._before = self._registry.record(new.id) if new.id in self._registry else None
                 try:
                     self._registry.register(self._source)
                 except PluginExistsError:
                     self._source = self._registered()
+                else:
+                    self._is_registered_here = True
                 self._registry.change(new.id, state=PluginState.LOADING, source=self._source)
             self._transitions.claim((old_id,))
             return plan
@@ -147,9 +153,10 @@ class Swap:
             return new, self._switch(bring_up, old, new, plan)
         except BaseException as error:
             bring_up.undo()
-            self._loading.report(self._new, bring_up.undo_failures)
-            self._loading.give_back(loaded)
+            failures = [*bring_up.undo_failures, *self._loading.report(self._new, bring_up.undo_failures)]
+            failures += self._loading.give_back(loaded)
             if isinstance(error, Exception):
+                self._loading.raise_interrupt(failures)
                 cause = f"{type(error).__qualname__}: {error}"
                 raise SwapError(self._old_id, self._new.id, step(), cause) from error
             raise
@@ -159,12 +166,21 @@ class Swap:
     ) -> tuple[Provision, ...]:
         """Make the new plugin visible in the old one's place; return what the old one had provided."""
         with self._transitions.lock:
+            # What was true when the swap was planned may have changed while hooks ran.
+            unmet = self._transitions.unmet_by(self._old_id, self._new)
+            for need in self._new.requirements:
+                used = plan.providers[self._new.id].get(str(need.target))
+                if used is not None and not need.optional and used not in self._registry.list(PluginState.ACTIVE):
+                    unmet = (*unmet, f"'{self._new.id}' needs '{used}', which was unloaded meanwhile")
+            if unmet:
+                raise LookupError("; ".join(unmet))
             provided = old.context.provisions
             bring_up.reveal(new, replacing=old)
             self._transitions.replace(self._old_id, new, self._new, plan.providers.get(self._new.id, {}))
             if self._new.id == self._old_id:
+                version = parse_version(self._new.version)
                 others = tuple(one for one in self._registry.record(self._old_id).candidates if one is not old.source)
-                staying = tuple(one for one in others if one.metadata.version != self._new.version)
+                staying = tuple(one for one in others if parse_version(one.metadata.version) != version)
                 self._registry.replace(self._old_id, (self._source, *staying), self._source, new.plugin)
             else:
                 self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
@@ -174,13 +190,24 @@ class Swap:
     def _drain(
         self, old: LoadedPlugin, provided: tuple[Provision, ...], drain_s: float, failures: list[StepFailure]
     ) -> SwapReport:
-        def finish() -> None:
-            failures.extend(self._loading.take_down_swapped(old, is_same=self._new.id == self._old_id))
-            self._transitions.release((self._old_id,))
+        is_same = self._new.id == self._old_id
 
-        is_drained = drain((one.leases for one in provided), drain_s, finish)
+        def finish() -> list[StepFailure]:
+            with self._transitions.changing():
+                try:
+                    return self._loading.take_down_swapped(old, is_same=is_same)
+                finally:
+                    self._transitions.release((self._old_id,))
+
+        def finish_late() -> None:
+            self._loading.raise_interrupt(finish())
+
+        is_drained = drain((one.leases for one in provided), drain_s, finish_late)
         if is_drained:
-            finish()
+            failures += finish()
+        elif is_same:
+            # Its place is taken and its source forgotten: nobody has to wait for the end of the last use.
+            self._transitions.release((self._old_id,))
         old_version = old.context.metadata.version
         self._loading.raise_interrupt(failures)
         return SwapReport(
@@ -196,7 +223,10 @@ class Swap:
         """Put both plugins back where they were."""
         with self._transitions.lock:
             if self._new.id != self._old_id:
-                self._transitions.settle(self._new.id, PluginState.REGISTERED, source=None)
+                state = PluginState.REGISTERED if self._before is None else self._before.state
+                self._transitions.settle(self._new.id, state, source=None)
+                if self._is_registered_here:
+                    self._registry.unregister(self._new.id, self._new.version)
             self._transitions.release((self._old_id,))
 
     def _registered(self) -> PluginSource:

@@ -190,11 +190,23 @@ class Transitions:
 
     def replace(self, old_id: str, new: LoadedPlugin, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
         """Put a plugin in the place of another one, in the order of loading too; with the lock held."""
-        self.loaded = {
-            (metadata.id if key == old_id else key): (new if key == old_id else one) for key, one in self.loaded.items()
-        }
         self.unbind(old_id)
         self.bind(metadata, uses)
+        # What the new one uses comes before it, also what was loaded after the old one: shutdown goes the other way.
+        needed = dict.fromkeys(uses.values())
+        pending = list(needed)
+        while pending:
+            further = [one for one in self.uses(pending.pop()).values() if one not in needed]
+            needed.update(dict.fromkeys(further))
+            pending += further
+        order = list(self.loaded)
+        place = order.index(old_id)
+        earlier = [one for one in order[place + 1 :] if one in needed]
+        later = [one for one in order[place + 1 :] if one not in needed]
+        loaded = {one: self.loaded[one] for one in (*order[:place], *earlier)}
+        loaded[metadata.id] = new
+        loaded.update((one, self.loaded[one]) for one in later)
+        self.loaded = loaded
         for user, used in self._uses.items():
             if old_id in used.values():
                 offered = {str(one) for one in metadata.provides} | {metadata.id}
