@@ -22,10 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 ROOT = Path(__file__).parent
+
+# For sessions that ask the same questions in another environment: fewer examples of each.
+settings.register_profile("quick", max_examples=10, stateful_step_count=15)
 
 
 def pytest_configure(config: pytest.Config) -> None:

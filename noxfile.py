@@ -20,7 +20,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 def core(session: nox.Session) -> None:
     """Install without extras: the core works, and imports nothing that an extra brings."""
     session.install("-e", ".", *TEST_GROUP)
-    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+    session.run("pytest", "-q", "-n", "auto", "--hypothesis-profile", "quick", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
@@ -40,7 +40,7 @@ def lowest(session: nox.Session) -> None:
             promised += needed
     session.install(*(re.sub(r">=", "==", one) for one in promised))
     session.install("-e", ".", *TEST_GROUP)
-    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+    session.run("pytest", "-q", "-n", "auto", "--hypothesis-profile", "quick", *session.posargs)
 
 
 @nox.session

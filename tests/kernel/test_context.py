@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import sys
-import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -543,96 +542,127 @@ def test_opening_up_in_place_of_another_that_fails_leaves_the_other_as_it_was(
     assert services.keys == ("taken",)
 
 
-@pytest.fixture
-def switching() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+Change: TypeAlias = "Callable[[PluginContext], object]"
 
 
-def until_refused(change: Callable[[], object]) -> None:
-    """Make a change again and again until the context refuses it."""
-    is_refused = False
-    while not is_refused:
-        try:
-            change()
-        except PluginStateError:
-            is_refused = True
+def subscribe(context: PluginContext) -> None:
+    context.subscribe("*", print)
 
 
-@pytest.mark.usefixtures("switching")
+def provide(context: PluginContext) -> None:
+    context.provide(ANYTHING, 1)
+
+
+def provide_and_withdraw(context: PluginContext) -> None:
+    context.provide(ANYTHING, 2)()
+
+
+def unless_refused(change: Change) -> Change:
+    def try_to(context: PluginContext) -> None:
+        with suppress(PluginStateError):
+            change(context)
+
+    return try_to
+
+
 @pytest.mark.parametrize("is_open", [True, False])
-def test_nothing_that_other_threads_do_stays_after_the_unload(
-    bus: EventBus, services: ServiceLocator, is_open: bool
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("change", [subscribe, provide, provide_and_withdraw])
+def test_nothing_that_another_thread_does_stays_after_the_unload(
+    interleavings: Callable[..., Iterator[PluginContext]],
+    bus: EventBus,
+    services: ServiceLocator,
+    change: Change,
+    is_first: bool,
+    is_open: bool,
 ) -> None:
-    def provide_and_withdraw(context: PluginContext) -> None:
-        context.provide(ANYTHING, 2)()
-
-    for _ in range(10):
+    def make() -> PluginContext:
         context = made("trainer", bus, services)
+        for _ in range(2):
+            subscribe(context)
+            provide(context)
         if is_open:
             context.open_up()
-        changes: list[Callable[[], object]] = [
-            partial(context.subscribe, "*", print),
-            partial(context.provide, ANYTHING, 1),
-            partial(provide_and_withdraw, context),
-        ]
-        with ThreadPoolExecutor(3) as pool:
-            jobs = [pool.submit(until_refused, change) for change in changes]
-            while len(context.provisions) < 20:
-                context.get_service("absent", str)
-            context.withdraw()
-            for one in jobs:
-                one.result()
+        return context
 
-        assert list(context.close()) == []
+    calls = (unless_refused(change), PluginContext.withdraw)
+    for context in interleavings(make, *(calls if is_first else calls[::-1])):
         assert (context.provisions, bus.subscriptions, services.keys) == ((), (), ())
+        assert list(context.close()) == []
 
 
-@pytest.mark.usefixtures("switching")
-def test_what_other_threads_do_while_a_context_opens_up_becomes_visible(
-    bus: EventBus, services: ServiceLocator
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("change", [subscribe, provide, provide_and_withdraw])
+def test_what_another_thread_does_while_a_context_opens_up_becomes_visible(
+    interleavings: Callable[..., Iterator[PluginContext]],
+    bus: EventBus,
+    services: ServiceLocator,
+    change: Change,
+    is_first: bool,
 ) -> None:
-    for _ in range(10):
+    def make() -> PluginContext:
         context = made("trainer", bus, services)
+        subscribe(context)
+        provide(context)
+        return context
 
-        def change(context: PluginContext = context) -> None:
-            for number in range(50):
-                context.subscribe("*", print)
-                context.provide(ANYTHING, number)
-
-        with ThreadPoolExecutor(2) as pool:
-            jobs = [pool.submit(change) for _ in range(2)]
-            while len(context.provisions) < 10:
-                pass
-            context.open_up()
-            for one in jobs:
-                one.result()
-
-        assert len(bus.subscriptions) == len(services.all(ANYTHING)) == len(context.provisions) == 100
-        closed(context)
-
-
-@pytest.mark.usefixtures("switching")
-def test_every_callback_that_other_threads_register_is_run(context: PluginContext) -> None:
-    runs: list[int] = []
-    begun = threading.Barrier(4)
-
-    def register() -> int:
-        begun.wait()
-        for accepted in range(500):
-            try:
-                context.on_unload(partial(runs.append, accepted))
-            except PluginStateError:
-                return accepted
-        return 500
-
-    with ThreadPoolExecutor(3) as pool:
-        jobs = [pool.submit(register) for _ in range(3)]
-        begun.wait()
+    calls = (change, PluginContext.open_up)
+    for context in interleavings(make, *(calls if is_first else calls[::-1])):
+        assert len(bus.subscriptions) == (2 if change is subscribe else 1)
+        assert len(services.all(ANYTHING)) == (2 if change is provide else 1)
+        assert services.providers(ANYTHING) == context.provisions
         assert closed(context) == []
-        accepted = sum(one.result() for one in jobs)
 
-    assert len(runs) == accepted
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_callback_that_another_thread_registers_is_run_or_refused(
+    interleavings: Callable[..., Iterator[PluginContext]], bus: EventBus, services: ServiceLocator, is_first: bool
+) -> None:
+    registered: list[str] = []
+    run: list[str] = []
+
+    def register(context: PluginContext) -> None:
+        with suppress(PluginStateError):
+            context.on_unload(lambda: run.append("late"))
+            registered.append("late")
+
+    def make() -> PluginContext:
+        context = made("trainer", bus, services)
+        registered[:], run[:] = ["early"], []
+        context.on_unload(lambda: run.append("early"))
+        return context
+
+    calls = (register, closed)
+    for _ in interleavings(make, *(calls if is_first else calls[::-1])):
+        assert sorted(run) == sorted(registered)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("change", [subscribe, provide, provide_and_withdraw])
+def test_nothing_of_a_context_that_is_replaced_stays_whatever_another_thread_does(
+    interleavings: Callable[..., Iterator[tuple[PluginContext, PluginContext]]],
+    bus: EventBus,
+    services: ServiceLocator,
+    change: Change,
+    is_first: bool,
+) -> None:
+    def make() -> tuple[PluginContext, PluginContext]:
+        old, new = made("old", bus, services), made("new", bus, services)
+        for context in (old, new):
+            subscribe(context)
+            context.register_service("my_service", context.plugin_id)
+            if context is old:
+                context.open_up()
+        return old, new
+
+    def offer(pair: tuple[PluginContext, PluginContext]) -> None:
+        with suppress(PluginStateError):  # refused once its place is taken
+            change(pair[0])
+
+    calls = (offer, lambda pair: pair[1].open_up(pair[0]))
+    for old, new in interleavings(make, *(calls if is_first else calls[::-1])):
+        assert services.get("my_service") == "new"
+        assert closed(old) == []
+        assert services.keys == ("my_service",)
+        assert [one.owner for one in bus.subscriptions] == ["new"]
+        assert closed(new) == []

@@ -118,6 +118,21 @@ class EventBus:
             for subscription in arriving:
                 subscription.activate()
 
+    def hand_over(self, leaving: Iterable[Subscription], arriving: Iterable[Subscription]) -> None:
+        """Let some subscriptions take the place of others; every event goes to the one side or to the other.
+
+        An event that is being delivered still goes to those that leave, or once they are cancelled to who subscribed
+        to the same in their place.
+        """
+        with self._lock:
+            successors: dict[str, list[Subscription]] = {}
+            for subscription in arriving:
+                subscription.activate()
+                successors.setdefault(subscription.selector, []).append(subscription)
+            for subscription in sorted(leaving, key=_order_of):
+                same = successors.get(subscription.selector)
+                subscription.retire(same.pop(0) if same else None)
+
     def publish(self, event: Event) -> None:
         """Deliver ``event`` to everyone who subscribed to it; return when all were called.
 
@@ -283,6 +298,10 @@ class EventBus:
             for signal in signals:
                 signal.feeds(route)
             return route
+
+
+def _order_of(subscription: Subscription) -> int:
+    return subscription.order
 
 
 def _order(entry: tuple[object, EventSignal]) -> float:

@@ -208,7 +208,7 @@ class PluginContext:
             held_back, self._held_back = self._held_back, []
             self._phase = "active"
         old = () if replacing is None else replacing._live_subscriptions()
-        self._bus.exchange(old, held_back)
+        self._bus.hand_over(old, held_back)
 
     def withdraw(self) -> tuple[Provision, ...]:
         """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided."""
@@ -262,6 +262,7 @@ class PluginContext:
         with self._lock:
             given = tuple(self._provisions.values())
             self._provisions.clear()
+            self._phase = "closing"
             return given
 
     def _live_subscriptions(self) -> tuple[Subscription, ...]:
@@ -271,6 +272,7 @@ class PluginContext:
     def _take_back(self, given: tuple[Provision, ...]) -> None:
         with self._lock:
             self._provisions.update((id(one), one) for one in given)
+            self._phase = "active"
 
     def _refuse_when_closing(self, verb: str) -> None:
         if self._phase in {"closing", "closed"}:

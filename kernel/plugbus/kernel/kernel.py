@@ -204,7 +204,7 @@ class Kernel:
         self._loading.unload(leaving)
         return leaving
 
-    def swap(self, old_id: str, plugin: Plugin | PluginSource, *, drain_s: float = 30.0) -> SwapReport:
+    def swap(self, old_id: str, plugin: Plugin | PluginSource | str, *, drain_s: float = 30.0) -> SwapReport:
         """Put a plugin in the place of an active one, without a gap in what they provide.
 
         The new one is loaded wholly while the old one serves, takes over the state that the old one saves, and then
@@ -213,7 +213,8 @@ class Kernel:
 
         Args:
             old_id: The plugin that is to go.
-            plugin: The new one: of the same id in another version, or of another id.
+            plugin: The new one: of the same id in another version, or of another id; or the id of one that is
+                registered, of which the newest version is taken.
             drain_s: How many seconds to wait for uses of the old one; after that it is unloaded by the thread that ends
                 the last one.
 
@@ -224,9 +225,8 @@ class Kernel:
             ResolutionError: The needs of the new one can't be met.
             KernelClosedError: The kernel was shut down.
         """
-        return Swap(self._loading, self._planner, self._registry, self._transitions, old_id, _source_of(plugin)).run(
-            drain_s
-        )
+        source = self._registry.record(plugin).candidates[0] if isinstance(plugin, str) else _source_of(plugin)
+        return Swap(self._loading, self._planner, self._registry, self._transitions, old_id, source).run(drain_s)
 
     def shutdown(self) -> None:
         """Unload everything in reverse order, also if some fail; the second call does nothing.

@@ -12,6 +12,7 @@ from .events import (
     CapabilityWithdrawn,
     PluginFailed,
     PluginLoaded,
+    PluginRegistered,
     PluginSwapped,
     PluginUnloaded,
 )
@@ -74,19 +75,23 @@ class Loading:
     def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
         """Load a plan, all or nothing."""
         plan = self._claim(plugin_ids)
+        return tuple(one.context.plugin_id for one in self.carry_out(plan.order))
+
+    def carry_out(self, order: Sequence[PluginMetadata]) -> tuple[LoadedPlugin, ...]:
+        """Load what was claimed, in order, all or nothing."""
         loaded: list[LoadedPlugin] = []
         tried = 0
         with self._transitions.changing():
             try:
-                for metadata in plan.order:
+                for metadata in order:
                     tried += 1
                     loaded.append(self._bring_up(metadata))
                     self._announce(loaded[-1])
             except BaseException:
-                self._let_go(plan.order[tried:])
+                self._let_go(order[tried:])
                 _raise_interrupt(self._give_back(loaded))
                 raise
-        return tuple(metadata.id for metadata in plan.order)
+        return tuple(loaded)
 
     def load_all(self) -> LoadReport:
         """Load what can be loaded of everything that is registered; the rest fails with its reason."""
@@ -144,10 +149,20 @@ class Loading:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
         return self._tell(_failed(metadata, one.step, one.error) for one in failures)
 
-    def announce_swap(self, old: LoadedPlugin, new: LoadedPlugin, provided: Iterable[Provision]) -> list[StepFailure]:
-        """Publish that a plugin took another one's place; return what comes back in place of raising it."""
+    def announce_swap(
+        self, old: LoadedPlugin, new: LoadedPlugin, provided: Iterable[Provision], *, is_new: bool
+    ) -> list[StepFailure]:
+        """Publish that a plugin took another one's place; return what comes back in place of raising it.
+
+        Args:
+            old: The plugin that went.
+            new: The plugin that took its place.
+            provided: What the old one had provided.
+            is_new: The swap has registered the new one too.
+        """
         was, now = old.context.metadata, new.context.metadata
-        events: list[KernelEvent] = [CapabilityProvided(str(one.key), now.id) for one in new.context.provisions]
+        events: list[KernelEvent] = [PluginRegistered(now.id, now.version)] if is_new else []
+        events += [CapabilityProvided(str(one.key), now.id) for one in new.context.provisions]
         events += [CapabilityWithdrawn(str(one.key), was.id) for one in provided]
         if now.id != was.id:
             events.append(PluginLoaded(now.id, now.version))
@@ -179,7 +194,7 @@ class Loading:
                 plan = self._planner.resolve(plugin_ids)
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
-            self._mark(plan)
+            self.claim_for_loading(plan.order, plan)
             return plan
 
     def _claim_all(self) -> tuple[Plan, list[PluginFailed]]:
@@ -196,13 +211,14 @@ class Loading:
                 unmet.pop(metadata.id, None)  # another one's need chose a version that is not chosen for itself
             for plugin_id, error in unmet.items():
                 self._fail(plugin_id, "resolve", error)
-            self._mark(plan)
+            self.claim_for_loading(plan.order, plan)
             return plan, [
                 _failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()
             ]
 
-    def _mark(self, plan: Plan) -> None:
-        for metadata in plan.order:
+    def claim_for_loading(self, order: Iterable[PluginMetadata], plan: Plan) -> None:
+        """Mark plugins of a plan as loading; with the lock held."""
+        for metadata in order:
             candidates = self._registry.record(metadata.id).candidates
             source = next(one for one in candidates if one.metadata.version == metadata.version)
             # The last failure is kept until this load has done better: it may never get its turn.
@@ -211,7 +227,7 @@ class Loading:
 
     def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
         source = self._registry.record(metadata.id).source
-        assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of _mark, for the type checker
+        assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of claim_for_loading, for the type checker
         bring_up = self.bring_up(source)
         try:
             loaded = bring_up.run()

@@ -31,13 +31,14 @@ class Subscription:
         order: Its place among all subscriptions of the bus.
     """
 
-    __slots__ = ("__weakref__", "_is_cancelled", "_signal", "handler", "order", "owner", "selector")
+    __slots__ = ("__weakref__", "_is_cancelled", "_signal", "_successor", "handler", "order", "owner", "selector")
 
     def __init__(
         self, signal: EventSignal, handler: Callable[[Any], object], owner: str, order: int, selector: str
     ) -> None:
         self._signal = signal
         self._is_cancelled = False
+        self._successor: Subscription | None = None
         self.handler = handler
         self.owner = owner
         self.order = order
@@ -63,6 +64,24 @@ class Subscription:
         """Hear nothing more, also of the event that is being delivered now. Tell whether it was active."""
         self._is_cancelled = True
         return self._signal.drop(self)
+
+    def retire(self, successor: Subscription | None) -> None:
+        """Hear no event that is published from now on; those that are being delivered still arrive.
+
+        After a ``cancel`` they go to the successor, if there is one.
+        """
+        self._is_cancelled = True
+        self._successor = successor
+        self._signal.retire(self)
+
+    def hear_instead(self, event: Event) -> None:
+        """Serve a delivery that goes on after the cancellation: by the successor, or not at all."""
+        with self._signal.lock:
+            heir = self._successor
+            while heir is not None and not heir.is_active:
+                heir = heir._successor  # it was replaced in its turn
+        if heir is not None:
+            heir.handler(event)
 
     def __enter__(self) -> Subscription:
         return self
@@ -102,7 +121,7 @@ class Route(list["Callable[[Any], object]"]):
         """Replace the receiver of a signal by one that does nothing."""
         for place, (one, source) in enumerate(self._entries):
             if one is receiver and source is signal:
-                self[place] = _ignore
+                self[place] = one.hear_instead if isinstance(one, Subscription) else _ignore
 
     def subscriber_of(self, call: Callable[[Any], object]) -> tuple[str, str]:
         """Return the qualified name and the owner of the subscriber behind a callable of this route."""
@@ -142,6 +161,7 @@ class EventSignal(NamedSignal):
         self.selector = selector
         self.lock = lock
         self._table = table
+        self._is_retiring = False
         # By identity: a route, being a list, can't be hashed. A route that nobody walks any more leaves by itself.
         self._routes: WeakValueDictionary[int, Route] = WeakValueDictionary()
 
@@ -162,9 +182,8 @@ class EventSignal(NamedSignal):
             super()._disconnect(receiver_id, sender_id)
             # In this order: who publishes from here on waits for the lock, and gets a route without the receiver.
             self._forget()
-            if receiver_id not in self._by_sender.get(ANY_ID, ()):
-                for route in self._live_routes():
-                    route.silence(receiver, self)
+            if receiver_id not in self._by_sender.get(ANY_ID, ()) and not self._is_retiring:
+                self._silence(receiver)
             if not self.receivers:
                 self._table.drop_signal(self)
 
@@ -176,9 +195,19 @@ class EventSignal(NamedSignal):
         """Disconnect a subscription; tell whether it was connected."""
         with self.lock:
             if not self.holds(subscription):
+                self._silence(subscription)  # a retired one may still be in a delivery that goes on
                 return False
             self.disconnect(subscription)
             return True
+
+    def retire(self, subscription: Subscription) -> None:
+        """Disconnect a subscription, but leave it in the deliveries that go on."""
+        with self.lock:
+            self._is_retiring = True
+            try:
+                self.disconnect(subscription)
+            finally:
+                self._is_retiring = False
 
     def subscriptions(self) -> Iterator[Subscription]:
         """Yield the subscriptions that are connected."""
@@ -200,6 +229,10 @@ class EventSignal(NamedSignal):
     def feeds(self, route: Route) -> None:
         """Remember that ``route`` was built from this signal."""
         self._routes[id(route)] = route
+
+    def _silence(self, receiver: object) -> None:
+        for route in self._live_routes():
+            route.silence(receiver, self)
 
     def _forget(self) -> None:
         for route in self._live_routes():

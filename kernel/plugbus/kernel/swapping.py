@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PluginExistsError, PluginStateError, SwapError
+from .errors import PluginStateError, SwapError
 from .leases import drain
+from .plugin import InstanceSource
 from .registry import PluginState
 from .state import hand_over
 from .versions import parse_version
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .lifecycle import LoadedPlugin, PluginBringUp, StepFailure
     from .loading import Loading
     from .locator import Provision
+    from .metadata import PluginMetadata
     from .planning import Planner
     from .plugin import PluginSource
     from .registry import PluginRecord, PluginRegistry
@@ -84,6 +86,7 @@ class Swap:
         self._new = source.metadata
         self._before: PluginRecord | None = None
         self._is_registered_here = False
+        self._needed: tuple[PluginMetadata, ...] = ()
 
     def run(self, drain_s: float) -> SwapReport:
         """Carry the swap out.
@@ -105,7 +108,7 @@ class Swap:
             except BaseException:
                 self._let_go()
                 raise
-            untold = self._loading.announce_swap(old, new, provided)
+            untold = self._loading.announce_swap(old, new, provided, is_new=self._is_registered_here)
             return self._drain(old, provided, drain_s, untold)
 
     def _claim(self) -> Plan:
@@ -122,30 +125,47 @@ class Swap:
             unmet = self._transitions.unmet_by(old_id, new)
             if unmet:
                 raise SwapError(old_id, new.id, "plan", "; ".join(unmet))
-            plan = self._planner.plan_for_swap(old_id, new)
+            self._refuse_itself(record)
             if new.id != old_id:
-                if new.id in self._registry and self._registry.record(new.id).plugin is not None:
-                    raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")
-                self._before = self._registry.record(new.id) if new.id in self._registry else None
-                try:
-                    self._registry.register(self._source)
-                except PluginExistsError:
-                    self._source = self._registered()
-                else:
-                    self._is_registered_here = True
-                self._registry.change(new.id, state=PluginState.LOADING, source=self._source)
+                self._enter(new)
+            try:
+                plan = self._planner.plan_for_swap(old_id, new)
+                self._needed = tuple(one for one in plan.order if one.id != new.id)
+                has_waited = self._transitions.wait_for((one.id for one in self._needed), "swap in what needs")
+            except BaseException:
+                self._let_go()
+                raise
+            if has_waited:
+                self._let_go()
+                return self._claim()
+            self._loading.claim_for_loading(self._needed, plan)
             self._transitions.claim((old_id,))
             return plan
 
+    def _refuse_itself(self, record: PluginRecord) -> None:
+        """Refuse a successor that is the very plugin which is loaded: it would be set up twice, and then torn down."""
+        is_same_object = isinstance(self._source, InstanceSource) and self._source.open() is record.plugin
+        if self._source is record.source or is_same_object:
+            raise SwapError(self._old_id, self._new.id, "plan", "it is the plugin that is loaded; give a new one")
+
+    def _enter(self, new: PluginMetadata) -> None:
+        """Give a successor of another id a record that says that it is being loaded."""
+        before = self._registry.record(new.id) if new.id in self._registry else None
+        if before is not None and before.plugin is not None:
+            raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")
+        if before is None or self._source not in before.candidates:
+            self._registry.register(self._source)
+            self._is_registered_here = True
+        self._before = before
+        self._registry.change(new.id, state=PluginState.LOADING, source=self._source)
+
     def _bring_in(self, plan: Plan, old: LoadedPlugin) -> tuple[LoadedPlugin, tuple[Provision, ...]]:
         """Load the new plugin and what it needs, hand the state over, and switch; or leave nothing of it behind."""
-        needed = tuple(one.id for one in plan.order if one.id != self._new.id)
         loaded: tuple[LoadedPlugin, ...] = ()
         bring_up = self._loading.bring_up(self._source)
         step: Callable[[], str] = lambda: bring_up.step  # noqa: E731 - read when it failed, not before
         try:
-            if needed:
-                loaded = tuple(self._transitions.loaded[one] for one in self._loading.load(needed))
+            loaded = self._loading.carry_out(self._needed)
             new = bring_up.prepare()
             step = lambda: "hand_over"  # noqa: E731 - see above
             hand_over(old.plugin, new.plugin)
@@ -228,7 +248,3 @@ class Swap:
                 if self._is_registered_here:
                     self._registry.unregister(self._new.id, self._new.version)
             self._transitions.release((self._old_id,))
-
-    def _registered(self) -> PluginSource:
-        candidates = self._registry.record(self._new.id).candidates
-        return next(one for one in candidates if one.metadata.version == self._new.version)
