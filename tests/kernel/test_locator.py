@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import FrozenInstanceError
 from inspect import getfile
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -456,38 +456,69 @@ def test_a_service_that_goes_while_find_looks_for_it_is_not_found(locator: Servi
     assert locator.find(key) is None
 
 
-@pytest.fixture
-def switching() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+def provide_name(locator: ServiceLocator) -> None:
+    with suppress(ServiceExistsError):
+        locator.provide("my_service", object(), owner=threading.current_thread().name)
 
 
-@pytest.mark.usefixtures("switching")
-def test_of_many_threads_one_gets_a_name(locator: ServiceLocator) -> None:
-    together = threading.Barrier(4)
-
-    def provide(owner: str) -> list[str]:
-        got: list[str] = []
-        together.wait()
-        for number in range(300):
-            try:
-                locator.provide(f"service {number}", owner, owner=owner)
-            except ServiceExistsError:
-                continue
-            got.append(f"service {number}")
-        return got
-
-    with ThreadPoolExecutor(4) as pool:
-        got = list(pool.map(provide, "abcd"))
-
-    assert sorted(chain.from_iterable(got)) == list(locator.keys)
-    assert len(locator.keys) == 300
+def test_of_two_threads_one_gets_a_name(interleavings: Callable[..., Iterator[ServiceLocator]]) -> None:
+    for locator in interleavings(ServiceLocator, provide_name, provide_name):
+        [one] = locator.providers("my_service")
+        assert locator.get("my_service") is one.provided
 
 
-@pytest.mark.usefixtures("switching")
+def prefer_b(locator: ServiceLocator) -> None:
+    locator.prefer(LABEL, "b")
+
+
+def prefer_nobody(locator: ServiceLocator) -> None:
+    locator.prefer(LABEL, None)
+
+
+def provide_of_c(locator: ServiceLocator) -> None:
+    locator.provide(LABEL, "c", owner="c")
+
+
+def withdraw_of_a(locator: ServiceLocator) -> None:
+    locator.exchange(locator.providers(LABEL)[:1], ())
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("prefer", "change", "entries", "chosen"),
+    [
+        (prefer_b, provide_of_c, "abc", "b"),
+        (prefer_b, withdraw_of_a, "b", "b"),
+        (prefer_nobody, provide_of_c, "abc", None),
+        (prefer_nobody, withdraw_of_a, "b", "b"),
+        (prefer_b, prefer_nobody, "ab", ...),
+    ],
+)
+def test_a_preference_and_the_entries_it_chooses_among_stay_together(
+    interleavings: Callable[..., Iterator[ServiceLocator]],
+    prefer: Callable[[ServiceLocator], object],
+    change: Callable[[ServiceLocator], object],
+    entries: str,
+    chosen: Any,
+    is_first: bool,
+) -> None:
+    def make() -> ServiceLocator:
+        locator = ServiceLocator({"label": "a"})
+        for owner in "ab":
+            locator.provide(LABEL, owner, owner=owner)
+        return locator
+
+    calls = (prefer, change) if is_first else (change, prefer)
+    for locator in interleavings(make, *calls):
+        assert locator.all(LABEL) == tuple(entries)
+        try:
+            found = locator.get(LABEL)
+        except AmbiguousServiceError:
+            found = None
+        # Of two preferences the one that came last counts, and which one that was is open.
+        assert found == chosen or (chosen is ... and found in {None, "b"})
+
+
 def test_many_threads_provide_and_withdraw_without_losing_anything(locator: ServiceLocator) -> None:
     together = threading.Barrier(4)
 
@@ -504,27 +535,3 @@ def test_many_threads_provide_and_withdraw_without_losing_anything(locator: Serv
 
     assert sorted(one.provided for one in locator.providers(LABEL)) == list("abcd")
     assert locator.keys == ("label",)
-
-
-@pytest.mark.usefixtures("switching")
-def test_a_preference_and_the_entries_it_chooses_among_stay_together(locator: ServiceLocator) -> None:
-    locator.provide(LABEL, "a", owner="a")
-    together = threading.Barrier(4)
-
-    def prefer(owner: str) -> None:
-        together.wait()
-        for _ in range(200):
-            locator.prefer(LABEL, owner)
-
-    def come_and_go(owner: str) -> None:
-        together.wait()
-        for _ in range(200):
-            locator.provide(LABEL, owner, owner=owner).withdraw()
-
-    with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(prefer, owner) for owner in "ab"] + [pool.submit(come_and_go, owner) for owner in "bc"]
-        for one in jobs:
-            one.result()
-
-    assert locator.get(LABEL) == "a"
-    assert locator.all(LABEL) == ("a",)

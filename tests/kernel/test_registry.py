@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -29,7 +28,7 @@ from plugbus.kernel import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RUNNER = Capability[Any]("runner", contract=object)
 VISION = Capability[Any]("vision")
@@ -372,38 +371,97 @@ def test_plugins_that_come_and_go_leave_nothing_behind(registry: PluginRegistry)
     assert churn(10, 300) - before < 100
 
 
-@pytest.fixture
-def switching() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+Change: TypeAlias = "Callable[[PluginRegistry], object]"
 
 
-@pytest.mark.usefixtures("switching")
-def test_of_many_threads_one_registers_a_version(registry: PluginRegistry) -> None:
-    together = threading.Barrier(4)
-
-    def register(_number: int) -> list[str]:
-        got: list[str] = []
-        together.wait()
-        for version in range(60):
-            try:
-                registry.register(source("trainer", f"1.{version}"))
-            except PluginExistsError:
-                continue
-            got.append(f"1.{version}")
-        return got
-
-    with ThreadPoolExecutor(4) as pool:
-        got = list(pool.map(register, range(4)))
-
-    assert sorted(chain.from_iterable(got)) == sorted(versions(registry.record("trainer")))
-    assert len(registry.record("trainer").candidates) == 60
+def add_version(registry: PluginRegistry) -> None:
+    registry.register(source("trainer", "3.0.0", DISPLAY))
 
 
-@pytest.mark.usefixtures("switching")
+def drop_version(registry: PluginRegistry) -> None:
+    registry.unregister("trainer", "1.0.0")
+
+
+def drop_newest(registry: PluginRegistry) -> None:
+    registry.unregister("trainer", "2.0.0")
+
+
+def mark_as_failed(registry: PluginRegistry) -> None:
+    registry.change("trainer", state=PluginState.FAILED)
+
+
+def look_around(registry: PluginRegistry) -> None:
+    registry.find_by_capability(VISION)
+    registry.find_by_capability(RUNNER)
+    registry.snapshot()
+
+
+CHANGES = (add_version, drop_version, drop_newest, mark_as_failed, look_around)
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations(CHANGES, 2)))
+def test_no_change_is_lost_that_another_thread_makes_meanwhile(
+    interleavings: Callable[..., Iterator[PluginRegistry]], first: Change, second: Change
+) -> None:
+    def make() -> PluginRegistry:
+        registry = PluginRegistry()
+        registry.register(source("trainer", "1.0.0", RUNNER, VISION))
+        registry.register(source("trainer", "2.0.0", VISION))
+        registry.register(source("other", "1.0.0", VISION))
+        return registry
+
+    done = {first, second}
+    expected = [
+        *(["3.0.0"] if add_version in done else []),
+        *([] if drop_newest in done else ["2.0.0"]),
+        *([] if drop_version in done else ["1.0.0"]),
+    ]
+    for registry in interleavings(make, first, second):
+        if not expected:
+            assert registry.list() == ("other",)
+            assert offering(registry, RUNNER) == offering(registry, DISPLAY) == []
+            assert offering(registry, VISION) == ["other"]
+            continue
+        record = registry.record("trainer")
+        assert versions(record) == expected
+        assert record.metadata.version == expected[0]
+        assert record.state is (PluginState.FAILED if mark_as_failed in done else PluginState.REGISTERED)
+        for capability in (RUNNER, VISION, DISPLAY):
+            assert ("trainer" in offering(registry, capability)) is (capability in record.metadata.provides)
+
+
+def test_of_two_threads_one_registers_a_version(interleavings: Callable[..., Iterator[PluginRegistry]]) -> None:
+    refused: list[int] = []
+
+    def register(registry: PluginRegistry) -> None:
+        try:
+            registry.register(source("trainer"))
+        except PluginExistsError:
+            refused.append(1)
+
+    for times, registry in enumerate(interleavings(PluginRegistry, register, register), 1):
+        assert versions(registry.record("trainer")) == ["1.0.0"]
+        assert len(refused) == times
+
+
+def test_what_goes_while_another_thread_looks_for_it_is_found_or_not(
+    interleavings: Callable[..., Iterator[PluginRegistry]],
+) -> None:
+    found: list[list[str]] = []
+
+    def make() -> PluginRegistry:
+        registry = PluginRegistry()
+        registry.register(source("a", "1.0.0", VISION))
+        registry.register(source("b", "1.0.0", VISION))
+        return registry
+
+    calls = (lambda registry: registry.unregister("a"), lambda registry: found.append(offering(registry, VISION)))
+    for first, second in (calls, calls[::-1]):
+        for registry in interleavings(make, first, second):
+            assert found.pop() in (["a", "b"], ["b"])
+            assert offering(registry, VISION) == ["b"]
+
+
 def test_many_threads_register_change_and_unregister_without_losing_anything(registry: PluginRegistry) -> None:
     together = threading.Barrier(4)
     registry.register(source("shared", "1.0", VISION))
@@ -414,7 +472,7 @@ def test_many_threads_register_change_and_unregister_without_losing_anything(reg
             registry.register(source(f"plugin-{number}-{step}", "1.0", VISION))
             registry.register(source("shared", f"{step}.{number + 1}", VISION))
             assert f"plugin-{number}-{step}" in offering(registry, VISION)
-            assert len(registry.snapshot()) == len({record.id for record in registry})
+            assert all(plugin_id == record.id for plugin_id, record in registry.snapshot().items())
             registry.change("shared", state=PluginState.FAILED)
             if step % 2:
                 registry.unregister(f"plugin-{number}-{step}")
