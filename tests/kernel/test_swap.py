@@ -293,9 +293,10 @@ def test_every_event_goes_to_the_old_one_or_to_the_new_one(kernel: Kernel) -> No
     class Listener(Plugin):
         def __init__(self, version: str) -> None:
             self.metadata = PluginMetadata("listener", version)
+            self.version = version
 
         def on_load(self, ctx: PluginContext) -> None:
-            ctx.subscribe("tock", lambda event: heard.append(self.metadata.version))
+            ctx.subscribe("tock", lambda event: heard.append(self.version))
 
     kernel.register(Listener("1.0.0"))
     kernel.load("listener")

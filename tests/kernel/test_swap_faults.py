@@ -57,7 +57,7 @@ class World:
         self.kernel.load("old")
 
     def successor(self, plugin_id: str, cause: str = "") -> FakeSource:
-        plugin = Keeper(
+        plugin: Keeper = Keeper(
             plugin_id,
             "2.0.0",
             self.faults,
