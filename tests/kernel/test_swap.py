@@ -364,11 +364,14 @@ def test_a_subscriber_may_swap_the_plugin_that_it_belongs_to(kernel: Kernel) -> 
 
 def test_nothing_of_a_hundred_predecessors_is_left(kernel: Kernel) -> None:
     made: WeakSet[object] = WeakSet()
-    for place in range(100):
-        new = Service(f"1.{place + 1}.0")
+
+    def swap(version: str) -> None:
+        new = Service(version)
         made.update((new, new.serving))
         kernel.swap("service", new)
-    del new
+
+    for place in range(100):
+        swap(f"1.{place + 1}.0")
     gc.collect()
     assert len(made) == 2
     assert len(kernel.bus.subscriptions) == 1

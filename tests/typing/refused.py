@@ -71,8 +71,8 @@ def services(locator: ServiceLocator) -> None:
 
 def capabilities() -> None:
     token: Capability[int] = STORE  # type: ignore[assignment] # pyright: reportAssignmentType
-    Capability("a", contract=DiskStore())  # type: ignore[arg-type] # pyright: reportArgumentType
-    Capability(token, "1.0.0")  # type: ignore[call-arg] # pyright: reportCallIssue
+    Capability("a", contract=DiskStore())  # type: ignore[call-overload] # pyright: reportArgumentType
+    Capability(token, "1.0.0")  # type: ignore[call-overload] # pyright: reportCallIssue
 
 
 def bus(bus: EventBus) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
 
 from .errors import CapabilityNameError, ContractError
 
@@ -29,7 +29,8 @@ class Capability(str, Generic[T]):
     Args:
         name: A letter, then letters, digits, ``_``, ``.`` or ``-``.
         version: The version of the contract, not of any plugin that meets it.
-        contract: The class, ABC or protocol that a provided object must satisfy. Without one the capability is a
+        contract: The class, ABC or protocol that a provided object must satisfy. A checker that takes no protocol for
+            a type wants it said: ``Capability[Greeter]("greeter", contract=Greeter)``. Without one the capability is a
             label: a declaration that can be searched and needs no object.
         qualifier: Tells variants of one name apart: ``CUDA`` in ``Backend(CUDA)``.
 
@@ -48,12 +49,20 @@ class Capability(str, Generic[T]):
         # typing's own subscription keeps its arguments in a cache, and so a plugin's classes alive after its unload.
         __class_getitem__ = classmethod(GenericAlias)
 
+    @overload
+    def __new__(
+        cls, name: str, *, version: str = "1.0.0", contract: type[T], qualifier: str | None = None
+    ) -> Capability[T]: ...
+    @overload
+    def __new__(
+        cls, name: str, *, version: str = "1.0.0", contract: type[Any] | None = None, qualifier: str | None = None
+    ) -> Capability[T]: ...
     def __new__(
         cls,
         name: str,
         *,
         version: str = "1.0.0",
-        contract: type[T] | None = None,
+        contract: type[Any] | None = None,
         qualifier: str | None = None,
     ) -> Capability[T]:
         """Make a token; the text form is fixed here."""
@@ -70,7 +79,7 @@ class Capability(str, Generic[T]):
         return token
 
     @classmethod
-    def parse(cls, text: str, *, version: str = "1.0.0", contract: type[T] | None = None) -> Capability[T]:
+    def parse(cls, text: str, *, version: str = "1.0.0", contract: type[Any] | None = None) -> Capability[Any]:
         """Read the text form back: ``Capability.parse("Backend(CUDA)").qualifier == "CUDA"``."""
         match = _TEXT.fullmatch(text.strip())
         if match is None:

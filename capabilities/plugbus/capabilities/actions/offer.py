@@ -24,7 +24,7 @@ def Action(name: str) -> Capability[type[BaseAction[Any]]]:  # noqa: N802 - a ki
     By convention the name is the plugin's id, a dot, and the action.
     """
     # The contract is the class itself: what is provided is a subclass of it, not an object.
-    return Capability(ACTION, contract=BaseAction, qualifier=name)  # type: ignore[arg-type] # see above
+    return Capability(ACTION, contract=BaseAction, qualifier=name)
 
 
 def action_names(services: ServiceLocator) -> tuple[str, ...]:
