@@ -24,7 +24,8 @@ def Action(name: str) -> Capability[type[BaseAction[Any]]]:  # noqa: N802 - a ki
     By convention the name is the plugin's id, a dot, and the action.
     """
     # The contract is the class itself: what is provided is a subclass of it, not an object.
-    return Capability(ACTION, contract=BaseAction, qualifier=name)
+    offered: type[Any] = BaseAction
+    return Capability(ACTION, contract=offered, qualifier=name)
 
 
 def action_names(services: ServiceLocator) -> tuple[str, ...]:
