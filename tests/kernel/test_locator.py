@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import FrozenInstanceError
 from inspect import getfile
 from typing import TYPE_CHECKING, Any, Protocol
@@ -456,15 +455,19 @@ def test_a_service_that_goes_while_find_looks_for_it_is_not_found(locator: Servi
     assert locator.find(key) is None
 
 
-def provide_name(locator: ServiceLocator) -> None:
-    with suppress(ServiceExistsError):
-        locator.provide("my_service", object(), owner=threading.current_thread().name)
-
-
 def test_of_two_threads_one_gets_a_name(interleavings: Callable[..., Iterator[ServiceLocator]]) -> None:
-    for locator in interleavings(ServiceLocator, provide_name, provide_name):
+    refused: list[str] = []
+
+    def provide(locator: ServiceLocator) -> None:
+        try:
+            locator.provide("my_service", object())
+        except ServiceExistsError as error:
+            refused.append(error.key)
+
+    for times, locator in enumerate(interleavings(ServiceLocator, provide, provide), 1):
         [one] = locator.providers("my_service")
         assert locator.get("my_service") is one.provided
+        assert len(refused) == times
 
 
 def prefer_b(locator: ServiceLocator) -> None:
