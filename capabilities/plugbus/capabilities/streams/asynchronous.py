@@ -25,9 +25,11 @@ class AsyncEventStream:
         bus: Where the events come from.
         selector: An event class, a topic, or ``"*"``.
         maxsize: How many events wait at most.
-        drop: Which one goes when more come.
+        drop: Which one goes when more come; not ``BLOCK``: a publisher that waited in the thread of the loop would
+            keep the consumer from ever making room.
 
     Raises:
+        ValueError: The drop policy is ``BLOCK``, or nothing may wait.
         RuntimeError: No event loop is running.
     """
 
@@ -39,6 +41,11 @@ class AsyncEventStream:
         maxsize: int = 1024,
         drop: DropPolicy = DropPolicy.OLDEST,
     ) -> None:
+        if drop == DropPolicy.BLOCK:
+            raise ValueError(
+                "cannot make async event stream: drop is 'block', and a publisher can't wait for an event loop, which "
+                "may be its own; give 'oldest' or 'newest', or read an EventStream in a thread"
+            )
         self._loop = asyncio.get_running_loop()
         self._buffer = EventBuffer(maxsize, drop)
         self._lock = threading.Lock()

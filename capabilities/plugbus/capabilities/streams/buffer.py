@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 class DropPolicy(StrEnum):
-    """Which event goes when a stream's consumer is too slow."""
+    """What happens when a stream's consumer is too slow: the oldest event goes, the newest, or the publisher waits."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
+    BLOCK = "block"
 
 
 class EventBuffer:
@@ -22,7 +23,7 @@ class EventBuffer:
 
     Args:
         maxsize: How many events it holds; at least 1.
-        drop: Which one goes when it is full.
+        drop: Which one goes when it is full. The newest where the publisher was to wait for room, and did in vain.
     """
 
     def __init__(self, maxsize: int, drop: DropPolicy) -> None:
@@ -33,11 +34,16 @@ class EventBuffer:
         self._events: deque[Event] = deque()
         self.dropped = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the next event finds no room."""
+        return len(self._events) == self._maxsize
+
     def put(self, event: Event) -> None:
         """Add an event, dropping one if there is no room."""
-        if len(self._events) == self._maxsize:
+        if self.is_full:
             self.dropped += 1
-            if self._drop is DropPolicy.NEWEST:
+            if self._drop is not DropPolicy.OLDEST:
                 return
             self._events.popleft()
         self._events.append(event)

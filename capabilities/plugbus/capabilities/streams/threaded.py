@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from .buffer import DropPolicy, EventBuffer
+from .errors import StreamBlockedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,13 @@ class EventStream:
         bus: Where the events come from.
         selector: An event class, a topic, or ``"*"``.
         maxsize: How many events wait at most.
-        drop: Which one goes when more come.
+        drop: Which one goes when more come. With ``BLOCK`` none does: the publisher waits until there is room.
+        timeout: How many seconds a publisher waits then at most. In vain, the event is dropped and counted, and the
+            bus reports a ``StreamBlockedError``. The same happens at once where waiting makes no sense: when the
+            publisher's thread is the only one that has read the stream so far and could again.
+
+    Raises:
+        ValueError: Nothing may wait, or the timeout is no number above 0.
     """
 
     def __init__(
@@ -34,9 +42,18 @@ class EventStream:
         *,
         maxsize: int = 1024,
         drop: DropPolicy = DropPolicy.OLDEST,
+        timeout: float = 10.0,
     ) -> None:
+        # Never without end: of a thread that has not read yet nobody knows whether it will.
+        if not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise ValueError(f"cannot make event stream: timeout is {timeout}; give seconds above 0")
         self._buffer = EventBuffer(maxsize, drop)
-        self._filled = threading.Condition()
+        self._is_blocking = drop == DropPolicy.BLOCK
+        self._timeout = timeout
+        self._consumers: WeakSet[threading.Thread] = WeakSet()
+        lock = threading.RLock()
+        self._filled = threading.Condition(lock)
+        self._has_room = threading.Condition(lock)
         self._is_closed = False
         self._subscription = bus.subscribe(selector, self._put)
 
@@ -48,7 +65,10 @@ class EventStream:
     def get(self, timeout: float | None = None) -> Event | None:
         """Return the next event; None when ``timeout`` seconds went by, or the stream is closed and empty."""
         with self._filled:
+            if self._is_blocking:
+                self._consumers.add(threading.current_thread())
             self._filled.wait_for(lambda: len(self._buffer) > 0 or self._is_closed, timeout)
+            self._has_room.notify()
             return self._buffer.take()
 
     def close(self) -> None:
@@ -57,6 +77,7 @@ class EventStream:
         with self._filled:
             self._is_closed = True
             self._filled.notify_all()
+            self._has_room.notify_all()
 
     def __iter__(self) -> Iterator[Event]:
         while (event := self.get()) is not None:
@@ -75,5 +96,21 @@ class EventStream:
 
     def _put(self, event: Event) -> None:
         with self._filled:
+            cause = self._wait_for_room() if self._is_blocking and self._buffer.is_full else ""
             self._buffer.put(event)
             self._filled.notify()
+        if cause:
+            raise StreamBlockedError(event.topic, cause)
+
+    def _wait_for_room(self) -> str:
+        """Wait until there is room, or the stream is closed; tell what was in the way of it."""
+        publisher = threading.current_thread()
+        consumers = [one for one in self._consumers if one.is_alive()]
+        if consumers == [publisher]:
+            return (
+                "the stream is full, and its publisher is its only consumer, which would wait for itself; read it in "
+                "another thread, or give another drop policy"
+            )
+        if not self._has_room.wait_for(lambda: not self._buffer.is_full or self._is_closed, self._timeout):
+            return f"the stream was full for {self._timeout:g} s; read it faster, or give a larger maxsize"
+        return ""
