@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+
+@pytest.fixture(autouse=True)
+def _needs_the_extra() -> None:
+    pytest.importorskip("rich_click", reason='needs rich-click: pip install "plugbus[cli]"')
+
+
 DEMO_MANIFEST = """
     id: demo
     version: "1.2.0"
