@@ -23,8 +23,11 @@ help: ## Show this list.
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@ .venv/.demo
 
-.venv/.bench: .venv/.dev
-	$(BIN)/python -m pip install --quiet --group bench
+# Apart from the rest: what peers bring along, such as pytest plugins, is not to reach the tests.
+.venv-bench/.bench: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --upgrade pip
+	.venv-bench/bin/python -m pip install --quiet --editable '.[all]' --group bench
 	@touch $@
 
 demo: .venv/.demo ## Train and evaluate a classifier of 1,797 handwritten digits.
@@ -53,12 +56,12 @@ layers: .venv/.dev ## Check the direction of imports.
 docs: .venv/.dev ## Run every snippet of the docs, and check their links.
 	$(BIN)/python -m pytest -q README.md docs
 
-bench: .venv/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
-	$(BIN)/python -m benchmarks
+bench: .venv-bench/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
+	.venv-bench/bin/python -m benchmarks
 
 changelog: .venv/.dev ## Show what the next release's notes will say.
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what was made, but not the runs in artifacts/.
-	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
+	rm -rf .venv .venv-bench .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -538,3 +538,22 @@ def test_many_threads_provide_and_withdraw_without_losing_anything(locator: Serv
 
     assert sorted(one.provided for one in locator.providers(LABEL)) == list("abcd")
     assert locator.keys == ("label",)
+
+
+def test_what_is_missing_can_be_seen_to_before_the_lookup_fails() -> None:
+    asked: list[str] = []
+
+    def bring(key: str) -> bool:
+        asked.append(key)
+        if key == "clock":
+            locator.provide("clock", 12)
+        return key == "clock"
+
+    locator = ServiceLocator(on_missing=bring)
+    assert locator.find("calendar") is None
+    with pytest.raises(ServiceNotFoundError):
+        locator.get("calendar")
+    assert locator.get("clock") == 12
+    with locator.lease("clock") as clock:
+        assert clock == 12
+    assert asked == ["calendar", "calendar", "clock"]

@@ -12,7 +12,7 @@ from .errors import AmbiguousServiceError, ServiceExistsError, ServiceNotFoundEr
 from .leases import LeaseCount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -45,10 +45,15 @@ class ServiceLocator:
 
     Args:
         preferences: Capability or name to the id of the plugin that is to provide it.
+        on_missing: Asked, without a lock, when nothing is provided under a key that is wanted: see to it that something
+            is, and tell whether it is worth looking again. What it raises goes to the caller.
     """
 
-    def __init__(self, preferences: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, preferences: Mapping[str, str] | None = None, *, on_missing: Callable[[str], bool] | None = None
+    ) -> None:
         self._preferences = dict(preferences or {})
+        self._on_missing = on_missing
         self._lock = threading.Lock()
         self._provisions: dict[str, tuple[Provision, ...]] = {}
         # What get() answers. Keys with no provider, or several and no preference, are not in it.
@@ -91,7 +96,7 @@ class ServiceLocator:
     def find(self, key: str) -> object | None: ...
     def find(self, key: Capability[Any] | str, expected: type[Any] | None = None) -> Any:
         """Return what is provided under ``key``, or None where nothing is; otherwise as ``get``."""
-        if key not in self._provisions:
+        if key not in self._provisions and self._on_missing is None:
             return None  # the common miss, without the search for near names
         try:
             return self.get(key) if expected is None else self.get(key, expected)
@@ -221,6 +226,8 @@ class ServiceLocator:
     def _look_again(self, key: str) -> Any:
         """Return what was provided a moment ago, or say why there is nothing to return."""
         entries = self._provisions.get(key, ())
+        if not entries and self._on_missing is not None and self._on_missing(key):
+            entries = self._provisions.get(key, ())
         choice = self._choose(key, entries)
         if choice is not None:
             return choice.provided

@@ -1,0 +1,55 @@
+"""Every error the kernel raises: one root, the built-in that fits beside it, facts as attributes.
+
+Each class takes positional facts, keeps them as attributes and passes them to ``Exception.__init__``, so that errors
+can be told apart without reading their text, and survive pickling on their way through processes and Ray.
+The text has one form: ``cannot <verb> <kind> '<id>': <cause>[; <what to do>]``.
+"""
+
+from .changes import (
+    DependentsError,
+    PluginLoadError,
+    PluginUnloadError,
+    StateError,
+    SwapError,
+    UndeclaredCapabilityError,
+)
+from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError
+from .naming import CapabilityNameError, ContractError, MetadataError, VersionError, VersionRangeError
+from .plugins import KernelClosedError, PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError
+from .resolution import CycleError, FailedDependencyError, ResolutionError
+from .root import KernelError
+from .services import AmbiguousServiceError, ServiceExistsError, ServiceNotFoundError, ServiceTypeError
+from .wording import near_names, offer
+
+__all__ = [
+    "AmbiguousServiceError",
+    "CapabilityNameError",
+    "ContractError",
+    "CycleError",
+    "DependentsError",
+    "FailedDependencyError",
+    "ForgedEventError",
+    "KernelClosedError",
+    "KernelError",
+    "MetadataError",
+    "PayloadTypeError",
+    "PluginExistsError",
+    "PluginLoadError",
+    "PluginNotFoundError",
+    "PluginStateError",
+    "PluginTypeError",
+    "PluginUnloadError",
+    "PublishDepthError",
+    "ResolutionError",
+    "ServiceExistsError",
+    "ServiceNotFoundError",
+    "ServiceTypeError",
+    "StateError",
+    "SubscriptionError",
+    "SwapError",
+    "UndeclaredCapabilityError",
+    "VersionError",
+    "VersionRangeError",
+    "near_names",
+    "offer",
+]
