@@ -228,11 +228,13 @@ class TestOptions:
             EventStream(bus, drop=DropPolicy.BLOCK, timeout=timeout)
         assert bus.subscriptions == ()
 
-    @pytest.mark.parametrize("drop", ["block", DropPolicy.BLOCK])
-    def test_an_event_loop_is_not_waited_for(self, drop: DropPolicy) -> None:
+    @pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan])
+    def test_no_time_and_time_without_end_are_refused_by_async_streams_too(self, timeout: float) -> None:
         async def work() -> None:
-            with pytest.raises(ValueError, match=r"drop is 'block'.*give 'oldest' or 'newest', or read an EventStream"):
-                AsyncEventStream(bus, drop=drop)
+            with pytest.raises(
+                ValueError, match=f"^cannot make async event stream: timeout is {timeout}; give seconds"
+            ):
+                AsyncEventStream(bus, drop=DropPolicy.BLOCK, timeout=timeout)
 
         bus = EventBus()
         asyncio.run(work())
@@ -250,3 +252,89 @@ class TestOptions:
         error = pickle.loads(pickle.dumps(StreamBlockedError("EpochStart", "full")))  # noqa: S301 - made here
         assert (error.topic, error.cause) == ("EpochStart", "full")
         assert str(error) == "cannot deliver event 'EpochStart': full"
+
+
+class TestRoomInAnEventLoop:
+    def test_is_waited_for_by_publishers_in_other_threads(self) -> None:
+        bus = EventBus()
+        failures = failures_of(bus)
+
+        async def read() -> list[object]:
+            async with AsyncEventStream(bus, "work", maxsize=2, drop=DropPolicy.BLOCK, timeout=WAIT_S) as stream:
+                publishing = [in_thread(send, who) for who in range(3)]
+                heard: list[object] = []
+                async for event in stream:
+                    assert isinstance(event, CustomEvent)
+                    assert len(stream) <= 2
+                    heard.append(event.data)
+                    if len(heard) == 90:
+                        break
+                for one in publishing:
+                    one.result(WAIT_S)
+                assert stream.dropped == 0
+                return heard
+
+        def send(who: int) -> None:
+            for number in range(30):
+                bus.publish(CustomEvent("work", (who, number)))
+
+        heard = asyncio.run(read())
+        assert sorted(heard) == [(who, number) for who in range(3) for number in range(30)]  # type: ignore[type-var] # tuples of numbers
+        for who in range(3):
+            own = [one for one in heard if isinstance(one, tuple) and one[0] == who]
+            assert own == sorted(own)
+        assert failures == []
+
+    def test_is_not_waited_for_in_the_thread_of_the_loop(self) -> None:
+        bus = EventBus()
+        failures = failures_of(bus)
+
+        async def work() -> None:
+            async with AsyncEventStream(bus, EpochStart, maxsize=1, drop=DropPolicy.BLOCK, timeout=WAIT_S) as stream:
+                publish(bus, 1, 2)
+                assert (await stream.get(), stream.dropped) == (EpochStart(1), 1)
+                publish(bus, 3)
+                assert await stream.get() == EpochStart(3)
+
+        asyncio.run(work())
+        (failure,) = failures
+        assert failure.cause == (
+            "the stream is full, and its publisher is in the thread of the event loop that reads it, which would wait "
+            "for itself; publish in another thread, or give another drop policy"
+        )
+
+    def test_that_does_not_come_in_time_costs_the_event_and_is_reported(self) -> None:
+        bus = EventBus()
+        failures = failures_of(bus)
+
+        async def work() -> None:
+            async with AsyncEventStream(bus, EpochStart, maxsize=1, drop=DropPolicy.BLOCK, timeout=SOON_S) as stream:
+                in_thread(publish, bus, 1, 2).result(WAIT_S)  # the loop stands still meanwhile
+                assert (await stream.get(), stream.dropped) == (EpochStart(1), 1)
+
+        asyncio.run(work())
+        cause = "the stream was full for 0.001 s; read it faster, or give a larger maxsize"
+        assert [failure.cause for failure in failures] == [cause]
+
+    def test_is_not_waited_for_any_more_when_the_stream_is_closed(self) -> None:
+        bus = EventBus()
+        failures = failures_of(bus)
+
+        async def work() -> None:
+            stream = AsyncEventStream(bus, EpochStart, maxsize=1, drop=DropPolicy.BLOCK, timeout=WAIT_S)
+            is_waiting = threading.Event()
+            wait_for = stream._has_room.wait_for
+
+            def tell_and_wait(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+                is_waiting.set()
+                return wait_for(predicate, timeout)
+
+            stream._has_room.wait_for = tell_and_wait  # type: ignore[assignment] # to know the moment
+            publishing = in_thread(publish, bus, 1, 2)
+            assert is_waiting.wait(WAIT_S)
+            stream.close()
+            publishing.result(WAIT_S)
+            assert [event async for event in stream] == [EpochStart(1)]
+
+        asyncio.run(work())
+        assert failures == []

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .buffer import DropPolicy, EventBuffer
+from .errors import StreamBlockedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,11 +26,14 @@ class AsyncEventStream:
         bus: Where the events come from.
         selector: An event class, a topic, or ``"*"``.
         maxsize: How many events wait at most.
-        drop: Which one goes when more come; not ``BLOCK``: a publisher that waited in the thread of the loop would
-            keep the consumer from ever making room.
+        drop: Which one goes when more come. With ``BLOCK`` none does: a publisher in another thread waits until there
+            is room.
+        timeout: How many seconds a publisher waits then at most. In vain, the event is dropped and counted, and the
+            bus reports a ``StreamBlockedError``. The same happens at once to a publisher in the thread of the loop:
+            while it waited, the consumer could not make room.
 
     Raises:
-        ValueError: The drop policy is ``BLOCK``, or nothing may wait.
+        ValueError: Nothing may wait, or the timeout is no number above 0.
         RuntimeError: No event loop is running.
     """
 
@@ -40,15 +44,18 @@ class AsyncEventStream:
         *,
         maxsize: int = 1024,
         drop: DropPolicy = DropPolicy.OLDEST,
+        timeout: float = 10.0,
     ) -> None:
-        if drop == DropPolicy.BLOCK:
-            raise ValueError(
-                "cannot make async event stream: drop is 'block', and a publisher can't wait for an event loop, which "
-                "may be its own; give 'oldest' or 'newest', or read an EventStream in a thread"
-            )
+        if not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise ValueError(f"cannot make async event stream: timeout is {timeout}; give seconds above 0")
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._buffer = EventBuffer(maxsize, drop)
-        self._lock = threading.Lock()
+        self._is_blocking = drop == DropPolicy.BLOCK
+        self._timeout = timeout
+        # Reentrant: a finaliser or a signal handler may publish while this thread holds it.
+        self._lock = threading.RLock()
+        self._has_room = threading.Condition(self._lock)
         self._filled = asyncio.Event()
         self._is_closed = False
         self._subscription = bus.subscribe(selector, self._put)
@@ -63,6 +70,8 @@ class AsyncEventStream:
         while True:
             with self._lock:
                 event = self._buffer.take()
+                if self._is_blocking:
+                    self._has_room.notify()
                 # Read under the lock: what was put before the closing is seen before it.
                 if event is not None or self._is_closed:
                     return event
@@ -74,6 +83,8 @@ class AsyncEventStream:
         self._subscription.cancel()
         with self._lock:
             self._is_closed = True
+            if self._is_blocking:
+                self._has_room.notify_all()
         self._wake()
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -98,8 +109,22 @@ class AsyncEventStream:
 
     def _put(self, event: Event) -> None:
         with self._lock:
+            cause = self._wait_for_room() if self._is_blocking and self._buffer.is_full else ""
             self._buffer.put(event)
         self._wake()
+        if cause:
+            raise StreamBlockedError(event.topic, cause)
+
+    def _wait_for_room(self) -> str:
+        """Wait until there is room, or the stream is closed; tell what was in the way of it."""
+        if threading.get_ident() == self._loop_thread:
+            return (
+                "the stream is full, and its publisher is in the thread of the event loop that reads it, which would "
+                "wait for itself; publish in another thread, or give another drop policy"
+            )
+        if not self._has_room.wait_for(lambda: not self._buffer.is_full or self._is_closed, self._timeout):
+            return f"the stream was full for {self._timeout:g} s; read it faster, or give a larger maxsize"
+        return ""
 
     def _wake(self) -> None:
         try:
