@@ -546,14 +546,14 @@ def test_what_is_missing_can_be_seen_to_before_the_lookup_fails() -> None:
     def bring(key: str) -> bool:
         asked.append(key)
         if key == "clock":
-            locator.provide("clock", 12)
+            services.provide("clock", 12)
         return key == "clock"
 
-    locator = ServiceLocator(on_missing=bring)
-    assert locator.find("calendar") is None
+    services = ServiceLocator(on_missing=bring)
+    assert services.find("calendar") is None
     with pytest.raises(ServiceNotFoundError):
-        locator.get("calendar")
-    assert locator.get("clock") == 12
-    with locator.lease("clock") as clock:
+        services.get("calendar")
+    assert services.get("clock") == 12
+    with services.lease("clock") as clock:
         assert clock == 12
     assert asked == ["calendar", "calendar", "clock"]
