@@ -10,6 +10,7 @@ import pytest
 
 import plugbus.kernel
 from plugbus.kernel import (
+    ActivationError,
     AmbiguousServiceError,
     CapabilityNameError,
     ContractError,
@@ -21,6 +22,7 @@ from plugbus.kernel import (
     KernelError,
     MetadataError,
     PayloadTypeError,
+    PluginExcludedError,
     PluginExistsError,
     PluginLoadError,
     PluginNotFoundError,
@@ -72,6 +74,24 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         MetadataError,
         {"plugin_id": "1a", "faults": ("one thing", "another")},
         "cannot describe plugin '1a': one thing; another",
+    ),
+    (
+        PluginExcludedError,
+        {"verb": "load", "plugin_id": "a", "kind": "disabled", "reason": "it is too loud"},
+        "cannot load plugin 'a': it is disabled: it is too loud; enable it first",
+    ),
+    (
+        PluginExcludedError,
+        {"verb": "swap in", "plugin_id": "a", "kind": "quarantined", "reason": ""},
+        "cannot swap in plugin 'a': it is quarantined; enable it first",
+    ),
+    (
+        ActivationError,
+        {"key": "store", "reasons": ("'a' declares it, but failed: OSError", "'b' declares it, but is disabled")},
+        (
+            "cannot get service 'store': nothing provides it; 'a' declares it, but failed: OSError; "
+            "'b' declares it, but is disabled"
+        ),
     ),
     (
         PluginExistsError,
@@ -222,6 +242,8 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     SwapError: RuntimeError,
     PluginUnloadError: ExceptionGroup,
     UndeclaredCapabilityError: RuntimeError,
+    PluginExcludedError: RuntimeError,
+    ActivationError: LookupError,
     ServiceNotFoundError: LookupError,
     AmbiguousServiceError: LookupError,
     ServiceExistsError: ValueError,

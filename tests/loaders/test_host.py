@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugbus.kernel import PluginLoadError, PluginState
+from plugbus.kernel import PluginExcludedError, PluginLoadError, PluginState
 from plugbus.loaders import HOST_FILE_NAME, DocumentError, Host, HostSettings, PluginFolderError
 
 if TYPE_CHECKING:
@@ -336,3 +336,26 @@ def test_two_hosts_of_one_file_share_nothing(root: Path) -> None:
         one.close()
         assert other.kernel.list(PluginState.ACTIVE) == ("alpha",)
     assert sys.path == sys_path
+
+
+def test_a_host_loads_on_demand_where_its_file_says_so(tmp_path: Path) -> None:
+    provides = "provides:\n  - greeter\n"
+    write(tmp_path / "plugins", "alpha", provides, SERVING)
+    path = host_file(tmp_path, "plugins: {folders: [plugins]}\nactivate_on_demand: true\n")
+    with Host.from_file(path) as host:
+        assert host.kernel.services.get("greeter") == "alpha"
+    path = host_file(tmp_path, "plugins: {folders: [plugins]}\n")
+    with Host.from_file(path) as host:
+        assert host.kernel.services.find("greeter") is None
+
+
+def test_a_host_quarantines_where_its_file_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "plugins", "alpha", code="raise OSError('no device')")
+    path = host_file(tmp_path, "plugins: {folders: [plugins]}\nquarantine_after: 2\n")
+    with Host.from_file(path) as host:
+        for _ in range(2):
+            with pytest.raises(PluginLoadError):
+                host.kernel.load("alpha")
+        with pytest.raises(PluginExcludedError):
+            host.kernel.load("alpha")
+    assert "quarantine_after" in faults(tmp_path, "quarantine_after: 0\n")[0]

@@ -4,6 +4,7 @@ from .bus import EventBus, EventHandler, TopicHandler
 from .capabilities import Capability, Requirement
 from .context import EventPort, PluginContext
 from .errors import (
+    ActivationError,
     AmbiguousServiceError,
     CapabilityNameError,
     ContractError,
@@ -15,6 +16,7 @@ from .errors import (
     KernelError,
     MetadataError,
     PayloadTypeError,
+    PluginExcludedError,
     PluginExistsError,
     PluginLoadError,
     PluginNotFoundError,
@@ -39,8 +41,11 @@ from .events import (
     CustomEvent,
     Event,
     KernelEvent,
+    PluginDisabled,
+    PluginEnabled,
     PluginFailed,
     PluginLoaded,
+    PluginQuarantined,
     PluginRegistered,
     PluginSwapped,
     PluginUnloaded,
@@ -49,6 +54,7 @@ from .events import (
     SystemInit,
     SystemShutdown,
 )
+from .exclusion import Exclusion, ExclusionKind
 from .kernel import Kernel
 from .loading import LoadReport
 from .locator import Provision, Ref, ServiceLocator, Withdrawal
@@ -62,6 +68,7 @@ from .swapping import SwapReport
 from .versions import Version, parse_version
 
 __all__ = [
+    "ActivationError",
     "AmbiguousServiceError",
     "Capability",
     "CapabilityNameError",
@@ -75,6 +82,8 @@ __all__ = [
     "EventBus",
     "EventHandler",
     "EventPort",
+    "Exclusion",
+    "ExclusionKind",
     "FailedDependencyError",
     "ForgedEventError",
     "InstanceSource",
@@ -88,6 +97,9 @@ __all__ = [
     "Plan",
     "Plugin",
     "PluginContext",
+    "PluginDisabled",
+    "PluginEnabled",
+    "PluginExcludedError",
     "PluginExistsError",
     "PluginFailed",
     "PluginFailure",
@@ -95,6 +107,7 @@ __all__ = [
     "PluginLoaded",
     "PluginMetadata",
     "PluginNotFoundError",
+    "PluginQuarantined",
     "PluginRecord",
     "PluginRegistered",
     "PluginRegistry",

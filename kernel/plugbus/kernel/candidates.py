@@ -54,6 +54,7 @@ class Candidates:
         loaded: The loaded plugins that may be used: those inside their pins.
         pins: Ranges that the host's preferences restrict an id to.
         preferred: Capability text to the id of the provider that the host prefers.
+        excluded: Ids that may not be chosen, to the reason why.
         faults: What can't be read in the preferences, as sentences.
     """
 
@@ -65,6 +66,7 @@ class Candidates:
         "_single",
         "accepted",
         "active",
+        "excluded",
         "faults",
         "first",
         "loaded",
@@ -77,8 +79,10 @@ class Candidates:
         candidates: Iterable[PluginMetadata],
         preferences: Mapping[str, str],
         active: Iterable[PluginMetadata],
+        excluded: Mapping[str, str] | None = None,
     ) -> None:
         self._listed = tuple(candidates)
+        self.excluded = dict(excluded or {})
         self.active = {plugin.id: plugin for plugin in active}
         self._single = {plugin.id: plugin for plugin in self._listed}
         self._groups: dict[str, list[PluginMetadata]] = {}
@@ -95,7 +99,7 @@ class Candidates:
             self.first = {plugin_id: group[0] for plugin_id, group in self._groups.items() if len(group) == 1}
         else:
             self.first = dict(self._single)
-        for plugin_id in (*self.active, *self.pins):
+        for plugin_id in (*self.active, *self.pins, *self.excluded):
             self.first.pop(plugin_id, None)
         self.loaded = {plugin_id: plugin for plugin_id, plugin in self.active.items() if self.ranked(plugin_id)}
 
@@ -121,12 +125,17 @@ class Candidates:
         return _best_first(group)
 
     def ranked(self, plugin_id: str) -> tuple[PluginMetadata, ...]:
-        """Return the versions of an id that may be chosen, best first: the loaded one, or those inside its pin."""
+        """Return the versions of an id that may be chosen, best first: the loaded one, or those inside its pin.
+
+        None of an id that is excluded.
+        """
         known = self._ranked.get(plugin_id)
         if known is not None:
             return known
         group: list[PluginMetadata]
-        if plugin_id in self.active:
+        if plugin_id in self.excluded:
+            group = []
+        elif plugin_id in self.active:
             group = [self.active[plugin_id]]
         elif plugin_id in self._groups:
             group = _best_first(self._groups[plugin_id])
@@ -194,7 +203,7 @@ class Candidates:
         Newest is meant by the capability's version first, and by the plugin's among equals.
         """
         preferred = self.preferred.get(need.target)
-        ordered = sorted(fitting, key=lambda plugin: _provider_rank(plugin, need.target), reverse=True)
+        ordered = sorted(fitting, key=lambda plugin: rank_provider(plugin, need.target), reverse=True)
         active = self.active
         ordered.sort(key=lambda plugin: (plugin.id != preferred, plugin.id not in taken and plugin.id not in active))
         return ordered
@@ -236,7 +245,8 @@ def _best_first(group: list[PluginMetadata]) -> list[PluginMetadata]:
     return sorted(group, key=lambda plugin: _rank(plugin.version), reverse=True)
 
 
-def _provider_rank(plugin: PluginMetadata, target: str) -> tuple[object, ...]:
+def rank_provider(plugin: PluginMetadata, target: str) -> tuple[object, ...]:
+    """Return what providers of a capability are compared by: stable ones first, then the newest."""
     stable, key = _rank(plugin.version)
     contract = next(capability.version for capability in plugin.provides if capability == target)
     return stable, parse_version(contract).key, key

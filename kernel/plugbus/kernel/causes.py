@@ -69,6 +69,9 @@ def _sentences(
 
 def exclusions(candidates: Candidates, plugin_id: str) -> Iterator[str]:
     """Say which versions of an id were out of the question, whoever needs it."""
+    if plugin_id in candidates.excluded:
+        yield f"plugin '{plugin_id}' is {candidates.excluded[plugin_id]}"
+        return
     pin = candidates.pins.get(plugin_id)
     loaded = candidates.active.get(plugin_id)
     registered = candidates.registered(plugin_id)
@@ -123,6 +126,9 @@ def _capability_sentences(candidates: Candidates, subject: str, need: Need, owne
     if fitting:
         names = ", ".join(f"'{plugin_id}'" for plugin_id in dict.fromkeys(fitting))
         yield f"{subject} capability '{target}' {contract_range}, which only {names} can provide"
+        for plugin_id in dict.fromkeys(fitting):
+            if plugin_id in candidates.excluded:
+                yield from exclusions(candidates, plugin_id)
     elif not outside:
         others = candidates.capabilities - {target}
         near = offer(near_names(target, others))

@@ -117,7 +117,8 @@ class PluginFailed(KernelEvent):
 
     Args:
         plugin_id: The plugin.
-        step: ``open``, ``configure``, ``on_load``, ``provide``, ``on_unload``, ``undo`` or ``close``.
+        step: ``open``, ``configure``, ``on_load`` or ``provide``; in a ``load_all`` also ``resolve`` or ``dependency``;
+            at an unload ``on_unload``, ``undo`` or ``close``.
         error: What was raised.
         version: The plugin's version.
     """
@@ -136,6 +137,36 @@ class PluginSwapped(KernelEvent):
     new_id: str
     old_version: str = ""
     new_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginDisabled(KernelEvent):
+    """The host keeps a plugin out: it is unloaded, and part of no plan until it is enabled."""
+
+    plugin_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEnabled(KernelEvent):
+    """A plugin that was disabled or quarantined may be loaded again."""
+
+    plugin_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginQuarantined(KernelEvent):
+    """A plugin failed too often in a row: it is part of no plan until it is enabled.
+
+    Args:
+        plugin_id: The plugin.
+        failures: How many loads in a row failed.
+        reason: The last failure, as text.
+    """
+
+    plugin_id: str
+    failures: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +217,9 @@ _KINDS: tuple[type[KernelEvent], ...] = (
     PluginUnloaded,
     PluginFailed,
     PluginSwapped,
+    PluginDisabled,
+    PluginEnabled,
+    PluginQuarantined,
     CapabilityProvided,
     CapabilityWithdrawn,
     SubscriberFailed,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from .activation import Activation
 from .bus import EventBus
-from .errors import DependentsError, PluginStateError, PluginUnloadError
+from .disabling import Disabling
+from .errors import PluginExcludedError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
+from .exclusion import Quarantine
+from .leaving import claim_leaving
 from .loading import Loading, LoadReport
 from .locator import ServiceLocator
 from .planning import Planner
@@ -48,6 +52,10 @@ class Kernel:
         configure: Makes a plugin's configuration from its metadata and itself, in place of ``config``; what it raises
             is a failure to load.
         depth_limit: How many events may be delivered inside one another in one thread.
+        activate_on_demand: Load a registered plugin, with what it needs, when a capability that it declares is first
+            asked for and nothing provides it.
+        quarantine_after: After so many failed loads in a row a plugin is kept out until ``enable``; at least 1, None
+            for never.
     """
 
     def __init__(
@@ -57,9 +65,11 @@ class Kernel:
         config: Mapping[str, object] | None = None,
         configure: Callable[[PluginMetadata, Plugin], object] | None = None,
         depth_limit: int = 64,
+        activate_on_demand: bool = False,
+        quarantine_after: int | None = None,
     ) -> None:
         self._bus = EventBus(depth_limit=depth_limit)
-        self._services = ServiceLocator(preferences)
+        self._services = ServiceLocator(preferences, on_missing=self._activate if activate_on_demand else None)
         self._registry = PluginRegistry()
         self._transitions = Transitions(self._registry)
         self._config = dict(config or {})
@@ -71,7 +81,10 @@ class Kernel:
             self._transitions,
             configure or self._configured,
             self._planner,
+            Quarantine(quarantine_after),
         )
+        self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
+        self._activation = Activation(self._registry, self._planner, self._loading)
         self._is_initialized = False
 
     @property
@@ -141,6 +154,7 @@ class Kernel:
             PluginNotFoundError: One is not registered.
             ResolutionError: The needs can't be met; names every cause.
             FailedDependencyError: Only a plugin that failed before, and is not asked for itself, could meet them.
+            PluginExcludedError: One is disabled or quarantined.
         """
         return self._planner.resolve(plugin_ids)
 
@@ -153,6 +167,7 @@ class Kernel:
             PluginNotFoundError: One is not registered.
             ResolutionError: The needs can't be met; nothing was run.
             FailedDependencyError: Only a plugin that failed before, and is not asked for itself, could meet them.
+            PluginExcludedError: One is disabled or quarantined.
             PluginLoadError: One failed; nothing of this call is left.
             PluginStateError: This is a hook, and it needs a plugin that is being loaded or unloaded.
             KernelClosedError: The kernel was shut down.
@@ -191,18 +206,42 @@ class Kernel:
         with self._transitions.lock:
             while True:
                 self._transitions.wait_for((plugin_id,), "unload")
-                state = self._registry.record(plugin_id).state
-                if state is not PluginState.ACTIVE:
-                    raise PluginStateError("unload", plugin_id, str(state), "only what is active can be unloaded")
-                dependents = self._transitions.dependents(plugin_id)
-                if dependents and not cascade:
-                    raise DependentsError("unload", plugin_id, dependents)
-                leaving = (*dependents, plugin_id)
-                if not self._transitions.wait_for(leaving, "unload"):
+                leaving = claim_leaving(self._registry, self._transitions, plugin_id, "unload", cascade=cascade)
+                if leaving is not None:
                     break
             self._loading.claim_for_unloading(leaving)
         self._loading.unload(leaving)
         return leaving
+
+    def disable(self, plugin_id: str, *, reason: str = "", cascade: bool = False) -> tuple[str, ...]:
+        """Keep a plugin out: unload it where it is active, and make it part of no plan until it is enabled.
+
+        Args:
+            plugin_id: The plugin.
+            reason: Why, for people; it is told where the plugin would be needed.
+            cascade: Unload those that need it too, before it.
+
+        Returns:
+            The ids that were unloaded, in order.
+
+        Raises:
+            PluginNotFoundError: It is not registered.
+            PluginStateError: This is a hook, and something would have to be waited for.
+            DependentsError: It is active, others need it, and ``cascade`` was not given; it is not disabled.
+            PluginUnloadError: Something failed on the way; it is unloaded and disabled all the same.
+        """
+        return self._disabling.disable(plugin_id, reason, cascade=cascade)
+
+    def enable(self, plugin_id: str) -> bool:
+        """Let a plugin that was disabled or quarantined be loaded again; its failures are forgotten.
+
+        Returns:
+            Whether it was kept out.
+
+        Raises:
+            PluginNotFoundError: It is not registered.
+        """
+        return self._disabling.enable(plugin_id)
 
     def swap(self, old_id: str, plugin: Plugin | PluginSource | str, *, drain_s: float = 30.0) -> SwapReport:
         """Put a plugin in the place of an active one, without a gap in what they provide.
@@ -219,6 +258,7 @@ class Kernel:
                 the last one.
 
         Raises:
+            PluginExcludedError: The new one is disabled or quarantined.
             SwapError: A step failed, or others require of the old one what the new one does not offer.
             PluginNotFoundError: The old one is not registered.
             PluginStateError: The old one is not active; or this is a hook, and something would have to be waited for.
@@ -226,6 +266,10 @@ class Kernel:
             KernelClosedError: The kernel was shut down.
         """
         source = self._registry.record(plugin).candidates[0] if isinstance(plugin, str) else _source_of(plugin)
+        new_id = source.metadata.id
+        exclusion = self._registry.record(new_id).exclusion if new_id in self._registry else None
+        if exclusion is not None:
+            raise PluginExcludedError("swap in", new_id, str(exclusion.kind), exclusion.reason)
         return Swap(self._loading, self._planner, self._registry, self._transitions, old_id, source).run(drain_s)
 
     def shutdown(self) -> None:
@@ -267,6 +311,9 @@ class Kernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.shutdown()
+
+    def _activate(self, key: str) -> bool:
+        return self._activation(key)
 
     def _configured(self, metadata: PluginMetadata, plugin: Plugin) -> object:
         return self._config.get(metadata.id, {})

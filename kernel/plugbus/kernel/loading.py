@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from .events import (
     CapabilityWithdrawn,
     PluginFailed,
     PluginLoaded,
+    PluginQuarantined,
     PluginRegistered,
     PluginSwapped,
     PluginUnloaded,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .bus import EventBus
     from .events import KernelEvent
+    from .exclusion import Exclusion, Quarantine
     from .lifecycle import LoadedPlugin
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
@@ -41,15 +43,17 @@ class LoadReport:
 
     Args:
         loaded: The ids that became active, in the order of their loading.
-        failed: Id to failure for all that did not.
+        failed: Id to failure for all that did not, and were not excluded.
+        excluded: Id to the reason why it is kept out, for those that were not tried.
     """
 
     loaded: tuple[str, ...]
     failed: Mapping[str, PluginFailure]
+    excluded: Mapping[str, Exclusion] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether everything was loaded."""
+        """Tell whether everything was loaded that may be."""
         return not self.failed
 
 
@@ -64,6 +68,7 @@ class Loading:
         transitions: Transitions,
         configure: Callable[[PluginMetadata, Plugin], object],
         planner: Planner,
+        quarantine: Quarantine,
     ) -> None:
         self._bus = bus
         self._services = services
@@ -71,10 +76,24 @@ class Loading:
         self._transitions = transitions
         self._configure = configure
         self._planner = planner
+        self._quarantine = quarantine
 
     def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
-        """Load a plan, all or nothing."""
-        plan = self._claim(plugin_ids)
+        """Load plugins and what they need, all or nothing."""
+
+        def resolved() -> Plan:
+            self._transitions.wait_for(plugin_ids, "load")
+            return self._planner.resolve(plugin_ids)
+
+        return self.load_planned(resolved)
+
+    def load_planned(self, make_plan: Callable[[], Plan]) -> tuple[str, ...]:
+        """Load a plan, all or nothing.
+
+        Args:
+            make_plan: Called with the lock held, again after each wait: what it was made from may have changed then.
+        """
+        plan = self._claim(make_plan)
         return tuple(one.context.plugin_id for one in self.carry_out(plan.order))
 
     def carry_out(self, order: Sequence[PluginMetadata]) -> tuple[LoadedPlugin, ...]:
@@ -95,7 +114,7 @@ class Loading:
 
     def load_all(self) -> LoadReport:
         """Load what can be loaded of everything that is registered; the rest fails with its reason."""
-        plan, unmet = self._claim_all()
+        plan, unmet, excluded = self._claim_all()
         failures: dict[str, PluginFailure] = {}
         loaded: list[str] = []
         tried = 0
@@ -120,7 +139,7 @@ class Loading:
             except BaseException:
                 self._let_go(plan.order[tried:])
                 raise
-        return LoadReport(tuple(loaded), MappingProxyType(failures))
+        return LoadReport(tuple(loaded), MappingProxyType(failures), MappingProxyType(excluded))
 
     def claim_for_unloading(self, plugin_ids: Iterable[str]) -> None:
         """Mark active plugins as unloading; with the lock held."""
@@ -185,24 +204,27 @@ class Loading:
         """Raise the first that is no ordinary error."""
         _raise_interrupt(failures)
 
-    def _claim(self, plugin_ids: Sequence[str]) -> Plan:
-        """Resolve, and mark everything that is to be loaded as loading, in one step."""
+    def _claim(self, make_plan: Callable[[], Plan]) -> Plan:
+        """Plan, and mark everything that is to be loaded as loading, in one step."""
         with self._transitions.lock:
             while True:
                 self._transitions.refuse_when_closed("load plugins")
-                self._transitions.wait_for(plugin_ids, "load")
-                plan = self._planner.resolve(plugin_ids)
+                plan = make_plan()
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
             self.claim_for_loading(plan.order, plan)
             return plan
 
-    def _claim_all(self) -> tuple[Plan, list[PluginFailed]]:
-        """Claim the largest possible plan; what can't be in it has failed, and is returned as events to publish."""
+    def _claim_all(self) -> tuple[Plan, list[PluginFailed], dict[str, Exclusion]]:
+        """Claim the largest possible plan; what can't be in it has failed, and is returned as events to publish.
+
+        What is kept out is returned besides.
+        """
         with self._transitions.lock:
             while True:
                 self._transitions.refuse_when_closed("load plugins")
-                wanted = [one.id for one in self._registry if one.plugin is None and one.state not in MOVING]
+                known = [one for one in self._registry if one.plugin is None and one.state not in MOVING]
+                wanted = [one.id for one in known if one.exclusion is None]
                 possible, unmet = self._planner.sift(wanted)
                 plan = self._planner.plan(possible, retrying=True)
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
@@ -212,9 +234,8 @@ class Loading:
             for plugin_id, error in unmet.items():
                 self._fail(plugin_id, "resolve", error)
             self.claim_for_loading(plan.order, plan)
-            return plan, [
-                _failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()
-            ]
+            events = [_failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()]
+            return plan, events, {one.id: one.exclusion for one in known if one.exclusion is not None}
 
     def claim_for_loading(self, order: Iterable[PluginMetadata], plan: Plan) -> None:
         """Mark plugins of a plan as loading; with the lock held."""
@@ -233,9 +254,9 @@ class Loading:
             loaded = bring_up.run()
         except PluginLoadError as error:
             cause = error.__cause__ or error
-            self._fail(metadata.id, error.step, cause)
+            quarantined = self._fail_itself(metadata.id, error.step, cause)
             events = [_failed(metadata, one.step, one.error) for one in bring_up.undo_failures]
-            untold = self._tell((*events, _failed(metadata, error.step, cause)))
+            untold = self._tell((*events, _failed(metadata, error.step, cause), *quarantined))
             _raise_interrupt((*bring_up.undo_failures, *untold))
             raise
         except BaseException:
@@ -244,7 +265,9 @@ class Loading:
             raise
         with self._transitions.lock:
             self._transitions.loaded[metadata.id] = loaded
-            self._transitions.settle(metadata.id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None)
+            self._transitions.settle(
+                metadata.id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None, failed_loads=0
+            )
         return loaded
 
     def _announce(self, loaded: LoadedPlugin) -> None:
@@ -260,10 +283,24 @@ class Loading:
                 raise FailedDependencyError(metadata.id, used, failures[used].message)
 
     def _fail(self, plugin_id: str, step: str, error: BaseException) -> PluginFailure:
+        """Mark a plugin as failed for a reason that lies in what it needs."""
         failure = describe_failure(step, error)
         self._transitions.unbind(plugin_id)
         self._transitions.settle(plugin_id, PluginState.FAILED, source=None, failure=failure)
         return failure
+
+    def _fail_itself(self, plugin_id: str, step: str, error: BaseException) -> tuple[PluginQuarantined, ...]:
+        """Mark a plugin as failed for a reason of its own; return what follows from it, as events to publish."""
+        failure = describe_failure(step, error)
+        with self._transitions.lock:
+            record = self._registry.record(plugin_id)
+            count, exclusion = self._quarantine.judge(record, failure)
+            self._transitions.unbind(plugin_id)
+            facts: dict[str, object] = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
+            self._transitions.settle(plugin_id, PluginState.FAILED, source=None, **facts)
+        if exclusion is None:
+            return ()
+        return (PluginQuarantined(plugin_id, count, failure.message),)
 
     def _let_go(self, claimed: Iterable[PluginMetadata]) -> None:
         """Put plugins whose load was not tried, or not carried through, back where they were."""

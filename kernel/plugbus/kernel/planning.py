@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import FailedDependencyError, ResolutionError
+from .candidates import rank_provider
+from .errors import ActivationError, FailedDependencyError, PluginExcludedError, ResolutionError
 from .registry import PluginState
 from .resolver import Plan, resolve
+from .transitions import MOVING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .metadata import PluginMetadata
-    from .registry import PluginFailure, PluginRegistry
+    from .registry import PluginFailure, PluginRecord, PluginRegistry
     from .transitions import Transitions
 
 
@@ -36,20 +38,66 @@ class Planner:
         Raises:
             ResolutionError: The needs can't be met; names every cause.
             FailedDependencyError: Only a plugin that failed, and is not asked for itself, could meet them.
+            PluginExcludedError: One is disabled or quarantined.
         """
         wanted = tuple(dict.fromkeys(plugin_ids))
         with self._transitions.lock:
+            for plugin_id in wanted:
+                exclusion = self._registry.record(plugin_id).exclusion
+                if exclusion is not None:
+                    raise PluginExcludedError("load", plugin_id, str(exclusion.kind), exclusion.reason)
             try:
                 plan = self.plan(wanted, retrying=False)
             except ResolutionError:
                 # What failed may be all that is missing: then it is named, with its failure.
                 plan = self.plan(wanted, retrying=True)
-            for metadata in plan.order:
-                for used in plan.providers[metadata.id].values():
-                    failure = self._failure_of(used)
-                    if failure is not None and used not in wanted:
-                        raise FailedDependencyError(metadata.id, used, failure.message)
+            self._refuse_failed(plan)
             return plan
+
+    def plan_for_demand(self, capability: str) -> Plan:
+        """Return what has to be loaded so that a capability is provided; with the lock held.
+
+        The plugin that the host prefers comes first, then the newest (by the capability's version, then its own); one
+        that failed, or whose needs can't be met, is passed over. Where every one is loaded, the plan is empty.
+
+        Raises:
+            ActivationError: None can be loaded; says why not for each.
+        """
+        idle = [one for one in self._registry.find_by_capability(capability) if one.state is not PluginState.ACTIVE]
+        idle.sort(key=lambda one: rank_provider(one.metadata, capability), reverse=True)
+        idle.sort(key=lambda one: one.id != self._preferences.get(capability))
+        reasons: list[str] = []
+        for record in idle:
+            reason = self._reason_against(record)
+            if not reason:
+                try:
+                    plan = self.plan((record.id,), retrying=False, settled_only=self._transitions.is_inside)
+                    self._refuse_failed(plan)
+                except (ResolutionError, FailedDependencyError) as error:
+                    reason = f"'{record.id}' declares it, but {error}"
+                else:
+                    return plan
+            reasons.append(reason)
+        if reasons:
+            raise ActivationError(str(capability), tuple(reasons))
+        return self.plan((), retrying=False)
+
+    def _reason_against(self, record: PluginRecord) -> str:
+        """Say why a lookup does not load a plugin, whatever it needs; empty where it does."""
+        if record.exclusion is not None:
+            return f"'{record.id}' declares it, but is {record.exclusion}"
+        if record.state is PluginState.FAILED:
+            assert record.failure is not None, "what failed says why"  # noqa: S101 - for the type checker
+            return f"'{record.id}' declares it, but failed: {record.failure.message}"
+        return ""
+
+    def _refuse_failed(self, plan: Plan) -> None:
+        """Raise where a plan rests on a plugin that failed before and is not asked for itself."""
+        for metadata in plan.order:
+            for used in plan.providers[metadata.id].values():
+                failure = self._failure_of(used)
+                if failure is not None and used not in plan.wanted:
+                    raise FailedDependencyError(metadata.id, used, failure.message)
 
     def plan_for_swap(self, old_id: str, new: PluginMetadata) -> Plan:
         """Return what has to be loaded for a plugin that takes another one's place; with the lock held.
@@ -66,13 +114,16 @@ class Planner:
         retrying: bool,
         arriving: PluginMetadata | None = None,
         leaving: str | None = None,
+        settled_only: bool = False,
     ) -> Plan:
         """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
 
         A plugin that failed is left out where another one may meet the need, unless ``retrying``.
-        ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing.
+        ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing. What is disabled or
+        quarantined meets nothing either, nor with ``settled_only`` what is on its way up or down.
         """
         candidates: list[PluginMetadata] = []
+        excluded: dict[str, str] = {}
         active: list[PluginMetadata] = []
         seen: set[str] = set()
         pending = [self._registry.record(plugin_id).id for plugin_id in reversed(wanted)]
@@ -90,10 +141,17 @@ class Planner:
             if record.source is not None and record.state is PluginState.ACTIVE:
                 active.append(record.metadata)
                 continue
+            if record.exclusion is not None:
+                excluded[plugin_id] = str(record.exclusion)
+            elif settled_only and record.state in MOVING:
+                excluded[plugin_id] = f"{record.state}, and a hook or a subscriber may not wait for that"
+            if plugin_id in excluded:
+                candidates.extend(source.metadata for source in record.candidates)
+                continue
             for source in record.candidates:
                 candidates.append(source.metadata)
                 pending.extend(self._reach(source.metadata, retrying=retrying))
-        return resolve(candidates, wanted, self._preferences, active=active)
+        return resolve(candidates, wanted, self._preferences, active=active, excluded=excluded)
 
     def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
         """Yield the ids that could meet the needs of a plugin."""

@@ -15,6 +15,7 @@ from .versions import parse_version
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from .exclusion import Exclusion
     from .metadata import PluginMetadata
     from .plugin import Plugin, PluginSource
 
@@ -39,7 +40,8 @@ class PluginFailure:
     """What went wrong, as text: an exception object would keep the failed plugin's frames alive.
 
     Args:
-        step: ``open``, ``configure``, ``on_load``, ``provide``, or ``dependency`` where another plugin failed.
+        step: ``open``, ``configure``, ``on_load`` or ``provide``; in a ``load_all`` also ``resolve`` where the needs
+            can't be met, and ``dependency`` where another plugin failed.
         error_type: The exception's qualified name.
         message: What it said.
         traceback: The formatted traceback.
@@ -62,6 +64,8 @@ class PluginRecord:
         source: Where the loaded version comes from.
         plugin: The plugin itself while it is active.
         failure: Why the last load failed.
+        failed_loads: How many loads in a row failed in the plugin itself.
+        exclusion: Why it is kept out of every plan, None while it is not.
     """
 
     metadata: PluginMetadata
@@ -70,6 +74,8 @@ class PluginRecord:
     source: PluginSource | None = None
     plugin: Plugin | None = None
     failure: PluginFailure | None = None
+    failed_loads: int = 0
+    exclusion: Exclusion | None = None
 
     @property
     def id(self) -> str:

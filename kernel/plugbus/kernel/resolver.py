@@ -34,6 +34,7 @@ def resolve(
     preferences: Mapping[str, str] = _NO_PREFERENCES,
     *,
     active: Iterable[PluginMetadata] = (),
+    excluded: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan what to load so that everything wanted, and all that it needs, is there.
 
@@ -52,13 +53,14 @@ def resolve(
         preferences: A capability's text to the id of the provider to prefer, which is soft; or a plugin's id to the
             range of its version, which is binding. A value that begins with a letter is an id.
         active: Loaded plugins: they stay as they are, and provide.
+        excluded: Plugin ids that may not be chosen, to the reason, which follows on "plugin '<id>' is ".
 
     Raises:
         CycleError: The plugins need each other, and every other choice fails as well.
         ResolutionError: There is no plan; its causes say which requirement of whom ruled out which candidate.
     """
     roots = tuple(dict.fromkeys(wanted))
-    problem = Candidates(candidates, preferences, active)
+    problem = Candidates(candidates, preferences, active, excluded)
     if problem.faults:
         raise ResolutionError(roots, tuple(problem.faults))
     choice = choose_greedily(problem, roots)

@@ -90,7 +90,13 @@ class Host:
         found = tuple(self._discover(tuple(builtin)))
         self._refuse_unknown({source.metadata.id for source in found})
         self._disabled = tuple(source for source in found if not self._is_enabled(source.metadata.id))
-        self._kernel = Kernel(preferences=self._settings.file.preferences, configure=self._configure)
+        file = self._settings.file
+        self._kernel = Kernel(
+            preferences=file.preferences,
+            configure=self._configure,
+            activate_on_demand=file.activate_on_demand,
+            quarantine_after=file.quarantine_after,
+        )
         for source in found:
             if source not in self._disabled:
                 try:

@@ -33,4 +33,10 @@ class HostFile(_Strict):
     config: dict[str, dict[str, Any]] = Field(
         default={}, description="Plugin id to its configuration, validated by the plugin's own model."
     )
+    activate_on_demand: bool = Field(
+        default=False, description="Load a plugin when what it declares is first asked for."
+    )
+    quarantine_after: int | None = Field(
+        default=None, ge=1, description="Keep a plugin out after so many failed loads in a row."
+    )
     artifacts: str | None = Field(default=None, description="Where runs are kept, relative to this file.")

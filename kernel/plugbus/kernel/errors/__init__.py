@@ -14,6 +14,7 @@ from .changes import (
     UndeclaredCapabilityError,
 )
 from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError
+from .exclusion import ActivationError, PluginExcludedError
 from .naming import CapabilityNameError, ContractError, MetadataError, VersionError, VersionRangeError
 from .plugins import KernelClosedError, PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError
 from .resolution import CycleError, FailedDependencyError, ResolutionError
@@ -22,6 +23,7 @@ from .services import AmbiguousServiceError, ServiceExistsError, ServiceNotFound
 from .wording import near_names, offer
 
 __all__ = [
+    "ActivationError",
     "AmbiguousServiceError",
     "CapabilityNameError",
     "ContractError",
@@ -33,6 +35,7 @@ __all__ = [
     "KernelError",
     "MetadataError",
     "PayloadTypeError",
+    "PluginExcludedError",
     "PluginExistsError",
     "PluginLoadError",
     "PluginNotFoundError",
