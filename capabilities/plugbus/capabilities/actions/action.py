@@ -11,6 +11,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..types import DataType
     from .context import ActionLogger, RuntimeContext
 
 P = TypeVar("P", bound=BaseModel)
@@ -34,6 +35,8 @@ class BaseAction(ABC, Generic[P]):
         action_name: The name that it goes by, if that is not left to whoever offers it.
         params_model: The pydantic model of its parameters.
         result_model: The pydantic model of its result; ``NoResult`` leaves it free.
+        input_type: What kind of data it takes, None where that is left open. Nothing is checked when it runs.
+        output_type: What kind of data it makes, None where that is left open.
         params: The validated parameters.
         ctx: Services of the job that this is.
     """
@@ -41,6 +44,8 @@ class BaseAction(ABC, Generic[P]):
     action_name: ClassVar[str | None] = None
     params_model: type[P]
     result_model: ClassVar[type[BaseModel] | type[NoResult]] = NoResult
+    input_type: ClassVar[type[DataType] | None] = None
+    output_type: ClassVar[type[DataType] | None] = None
 
     params: P
     ctx: RuntimeContext
