@@ -89,8 +89,7 @@ class TypeRegistry:
 
         def unregister() -> None:
             with self._lock:
-                if self._own.get(info.data_type.name) is info:
-                    self._own = {name: one for name, one in self._own.items() if one is not info}
+                self._own = {name: one for name, one in self._own.items() if one is not info}
 
         return unregister
 
