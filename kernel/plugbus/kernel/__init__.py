@@ -56,12 +56,14 @@ from .events import (
 )
 from .exclusion import Exclusion, ExclusionKind
 from .kernel import Kernel
+from .load_cause import LoadCause, LoadCauseKind
 from .loading import LoadReport
 from .locator import Provision, Ref, ServiceLocator, Withdrawal
 from .metadata import PluginMetadata
 from .plugin import InstanceSource, Plugin, PluginSource
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
+from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
 from .signals import Subscription
 from .swapping import SwapReport
@@ -91,6 +93,9 @@ __all__ = [
     "KernelClosedError",
     "KernelError",
     "KernelEvent",
+    "KernelReport",
+    "LoadCause",
+    "LoadCauseKind",
     "LoadReport",
     "MetadataError",
     "PayloadTypeError",
@@ -111,6 +116,7 @@ __all__ = [
     "PluginRecord",
     "PluginRegistered",
     "PluginRegistry",
+    "PluginReport",
     "PluginSource",
     "PluginState",
     "PluginStateError",

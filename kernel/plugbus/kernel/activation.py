@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import ActivationError, KernelClosedError, PluginLoadError
+from .load_cause import LoadCause, LoadCauseKind
 
 if TYPE_CHECKING:
     from .loading import Loading
@@ -37,11 +38,12 @@ class Activation:
         """
         if not self._registry.find_by_capability(key):
             return False
+        cause = LoadCause(LoadCauseKind.DEMANDED, str(key))
         first: PluginLoadError | None = None
 
         while True:
             try:
-                self._loading.load_planned(lambda: self._planner.plan_for_demand(key))
+                self._loading.load_planned(lambda: self._planner.plan_for_demand(key), cause)
             except PluginLoadError as error:
                 first = first or error
             except ActivationError as error:

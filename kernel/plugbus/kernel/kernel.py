@@ -12,11 +12,13 @@ from .errors import PluginExcludedError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
 from .exclusion import Quarantine
 from .leaving import claim_leaving
+from .load_cause import WallClock
 from .loading import Loading, LoadReport
 from .locator import ServiceLocator
 from .planning import Planner
 from .plugin import InstanceSource, Plugin, PluginSource
 from .registry import PluginRecord, PluginRegistry, PluginState
+from .reporting import Reporter
 from .swapping import Swap, SwapReport
 from .transitions import Transitions
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .metadata import PluginMetadata
+    from .report import KernelReport
     from .resolver import Plan
 
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Kernel:
             Quarantine(quarantine_after),
         )
         self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
+        self._reporter = Reporter(self._bus, self._services, self._registry, self._transitions, WallClock())
         self._activation = Activation(self._registry, self._planner, self._loading)
         self._is_initialized = False
 
@@ -146,6 +150,10 @@ class Kernel:
     def find_by_capability(self, capability: str) -> tuple[PluginRecord, ...]:
         """Return the plugins that offer a capability, loaded or not, in order of registration."""
         return self._registry.find_by_capability(capability)
+
+    def report(self) -> KernelReport:
+        """Return what there is to say of the kernel and each of its plugins now; ``str()`` makes a table of it."""
+        return self._reporter.report()
 
     def resolve(self, *plugin_ids: str) -> Plan:
         """Return what ``load`` would do, without doing it.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .context import PluginContext
 from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityError
+from .load_cause import ASKED
 from .plugin import Plugin, read_metadata
 from .registry import PluginFailure
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from .bus import EventBus
     from .events import Event
+    from .load_cause import LoadCause
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
     from .plugin import PluginSource
@@ -23,11 +26,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlugin:
-    """A plugin that is up, with what is needed to take it down again."""
+    """A plugin that is up, with what is needed to take it down again.
+
+    Args:
+        source: Where it comes from.
+        plugin: The plugin itself.
+        context: What it did through it is undone at unload.
+        cause: Why it was loaded.
+        began: What ``perf_counter`` said when its load began.
+        load_s: How many seconds it took until ``on_load`` had returned.
+    """
 
     source: PluginSource
     plugin: Plugin
     context: PluginContext
+    cause: LoadCause = ASKED
+    began: float = 0.0
+    load_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,9 @@ class PluginBringUp:
         bus: EventBus,
         services: ServiceLocator,
         configure: Callable[[PluginMetadata, Plugin], object],
+        cause: LoadCause,
     ) -> None:
+        self._cause = cause
         self._source = source
         self._bus = bus
         self._services = services
@@ -87,6 +104,7 @@ class PluginBringUp:
 
     def prepare(self) -> LoadedPlugin:
         """Take the steps up to ``on_load``; nothing is visible yet."""
+        began = perf_counter()
         metadata = self._source.metadata
         self.step = "open"
         plugin = self._source.open()
@@ -102,7 +120,7 @@ class PluginBringUp:
         if missing:
             raise UndeclaredCapabilityError(metadata.id, missing)
         _subscribe_on_event(plugin, context)
-        return LoadedPlugin(self._source, plugin, context)
+        return LoadedPlugin(self._source, plugin, context, self._cause, began, perf_counter() - began)
 
     def reveal(self, loaded: LoadedPlugin, replacing: LoadedPlugin | None = None) -> None:
         """Make everything that the plugin offers visible, in place of another plugin's if given."""

@@ -18,6 +18,7 @@ from .events import (
     PluginUnloaded,
 )
 from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
+from .load_cause import ASKED, LoadCause, LoadCauseKind
 from .registry import PluginState
 from .transitions import MOVING
 
@@ -77,6 +78,8 @@ class Loading:
         self._configure = configure
         self._planner = planner
         self._quarantine = quarantine
+        # Why what is claimed is to be loaded.
+        self._causes: dict[str, LoadCause] = {}
 
     def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
         """Load plugins and what they need, all or nothing."""
@@ -87,13 +90,14 @@ class Loading:
 
         return self.load_planned(resolved)
 
-    def load_planned(self, make_plan: Callable[[], Plan]) -> tuple[str, ...]:
+    def load_planned(self, make_plan: Callable[[], Plan], cause: LoadCause = ASKED) -> tuple[str, ...]:
         """Load a plan, all or nothing.
 
         Args:
             make_plan: Called with the lock held, again after each wait: what it was made from may have changed then.
+            cause: Why what the plan was made for is loaded.
         """
-        plan = self._claim(make_plan)
+        plan = self._claim(make_plan, cause)
         return tuple(one.context.plugin_id for one in self.carry_out(plan.order))
 
     def carry_out(self, order: Sequence[PluginMetadata]) -> tuple[LoadedPlugin, ...]:
@@ -160,9 +164,9 @@ class Loading:
             where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
             raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
 
-    def bring_up(self, source: PluginSource) -> PluginBringUp:
+    def bring_up(self, source: PluginSource, cause: LoadCause) -> PluginBringUp:
         """Return the steps of loading one plugin."""
-        return PluginBringUp(source, self._bus, self._services, self._configure)
+        return PluginBringUp(source, self._bus, self._services, self._configure, cause)
 
     def report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[StepFailure]:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
@@ -204,7 +208,7 @@ class Loading:
         """Raise the first that is no ordinary error."""
         _raise_interrupt(failures)
 
-    def _claim(self, make_plan: Callable[[], Plan]) -> Plan:
+    def _claim(self, make_plan: Callable[[], Plan], cause: LoadCause) -> Plan:
         """Plan, and mark everything that is to be loaded as loading, in one step."""
         with self._transitions.lock:
             while True:
@@ -212,7 +216,7 @@ class Loading:
                 plan = make_plan()
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
-            self.claim_for_loading(plan.order, plan)
+            self.claim_for_loading(plan.order, plan, cause)
             return plan
 
     def _claim_all(self) -> tuple[Plan, list[PluginFailed], dict[str, Exclusion]]:
@@ -237,9 +241,16 @@ class Loading:
             events = [_failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()]
             return plan, events, {one.id: one.exclusion for one in known if one.exclusion is not None}
 
-    def claim_for_loading(self, order: Iterable[PluginMetadata], plan: Plan) -> None:
+    def claim_for_loading(self, order: Iterable[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
         """Mark plugins of a plan as loading; with the lock held."""
+        wanted = frozenset(plan.wanted)
+        causes = {metadata.id: cause for metadata in order if metadata.id in wanted}
+        for metadata in plan.order:
+            for used in plan.providers[metadata.id].values():
+                if used not in causes:
+                    causes[used] = LoadCause(LoadCauseKind.NEEDED, metadata.id)
         for metadata in order:
+            self._causes[metadata.id] = causes[metadata.id]
             candidates = self._registry.record(metadata.id).candidates
             source = next(one for one in candidates if one.metadata.version == metadata.version)
             # The last failure is kept until this load has done better: it may never get its turn.
@@ -249,7 +260,7 @@ class Loading:
     def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
         source = self._registry.record(metadata.id).source
         assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of claim_for_loading, for the type checker
-        bring_up = self.bring_up(source)
+        bring_up = self.bring_up(source, self._causes.pop(metadata.id))
         try:
             loaded = bring_up.run()
         except PluginLoadError as error:
@@ -306,6 +317,7 @@ class Loading:
         """Put plugins whose load was not tried, or not carried through, back where they were."""
         for metadata in claimed:
             self._transitions.unbind(metadata.id)
+            self._causes.pop(metadata.id, None)
             has_failed = self._registry.record(metadata.id).failure is not None
             state = PluginState.FAILED if has_failed else PluginState.REGISTERED
             self._transitions.settle(metadata.id, state, source=None)

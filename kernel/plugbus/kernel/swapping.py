@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .errors import PluginStateError, SwapError
 from .leases import drain
+from .load_cause import LoadCause, LoadCauseKind
 from .plugin import InstanceSource
 from .registry import PluginState
 from .state import hand_over
@@ -162,7 +163,7 @@ class Swap:
     def _bring_in(self, plan: Plan, old: LoadedPlugin) -> tuple[LoadedPlugin, tuple[Provision, ...]]:
         """Load the new plugin and what it needs, hand the state over, and switch; or leave nothing of it behind."""
         loaded: tuple[LoadedPlugin, ...] = ()
-        bring_up = self._loading.bring_up(self._source)
+        bring_up = self._loading.bring_up(self._source, LoadCause(LoadCauseKind.SWAPPED, self._old_id))
         step: Callable[[], str] = lambda: bring_up.step  # noqa: E731 - read when it failed, not before
         try:
             loaded = self._loading.carry_out(self._needed)
