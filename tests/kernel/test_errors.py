@@ -36,6 +36,7 @@ from plugbus.kernel import (
     ServiceTypeError,
     StateError,
     SubscriptionError,
+    SubscriptionOrderError,
     SwapError,
     UndeclaredCapabilityError,
     VersionError,
@@ -199,6 +200,14 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         "cannot subscribe to 'loss': the handler can't be called",
     ),
     (
+        SubscriptionOrderError,
+        {"selector": "loss", "path": ("a (loss)", "b (*)", "a (loss)")},
+        (
+            "cannot subscribe to 'loss': each would have to come before the next: a (loss) -> b (*) -> a (loss); "
+            "drop one of their before and after"
+        ),
+    ),
+    (
         PayloadTypeError,
         {"event_type": "loss", "expected": "float", "found": "str"},
         "cannot read event 'loss' as float: it carries a str",
@@ -210,9 +219,17 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
     ),
     (
         PublishDepthError,
-        {"topic": "loss", "limit": 64},
+        {"topic": "loss", "limit": 64, "path": ()},
         (
             "cannot publish event 'loss': 64 events are being delivered inside one another; "
+            "look for a subscriber that publishes what it subscribes to, or raise depth_limit"
+        ),
+    ),
+    (
+        PublishDepthError,
+        {"topic": "a", "limit": 4, "path": ("start", "a", "b", "c", "a")},
+        (
+            "cannot publish event 'a': 4 events are being delivered inside one another: a -> b -> c -> a; "
             "look for a subscriber that publishes what it subscribes to, or raise depth_limit"
         ),
     ),
@@ -249,6 +266,7 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     ServiceExistsError: ValueError,
     ServiceTypeError: TypeError,
     SubscriptionError: TypeError,
+    SubscriptionOrderError: ValueError,
     PayloadTypeError: TypeError,
     ForgedEventError: PermissionError,
     PublishDepthError: RecursionError,
@@ -328,7 +346,22 @@ def test_an_error_survives_pickling_and_copying(
     assert twin.__notes__ == ["in the test"]
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (("a", "a"), "a -> a"),
+        (("a", "b", "a", "b", "a"), "a -> b -> a"),
+        (tuple("abcdefgh"), "a -> b -> c -> d -> e -> f -> g -> h"),
+        (tuple("abcdefghi"), "a -> b -> c -> d -> ... -> f -> g -> h -> i"),
+        (tuple("xabcdefghija"), "a -> b -> c -> d -> ... -> h -> i -> j -> a"),
+    ],
+)
+def test_a_circle_of_events_is_written_once_and_shortened(path: tuple[str, ...], shown: str) -> None:
+    assert f" one another: {shown}; look" in str(PublishDepthError(path[-1], len(path) - 1, path))
+
+
 def test_what_may_be_left_out_is_empty() -> None:
+    assert PublishDepthError("a", 1).path == ()
     assert VersionError("a", "b").remedy == ""
     assert PluginStateError("load", "a", "active").remedy == ""
     assert PluginNotFoundError("a").near == ()

@@ -1,6 +1,6 @@
 """The plugbus microkernel: plugins, typed capabilities, an event bus, and the lifecycle that holds them together."""
 
-from .bus import EventBus, EventHandler, TopicHandler
+from .bus import EventBus, EventHandler, PluginIds, TopicHandler
 from .capabilities import Capability, Requirement
 from .context import EventPort, PluginContext
 from .errors import (
@@ -30,6 +30,7 @@ from .errors import (
     ServiceTypeError,
     StateError,
     SubscriptionError,
+    SubscriptionOrderError,
     SwapError,
     UndeclaredCapabilityError,
     VersionError,
@@ -65,7 +66,7 @@ from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
 from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
-from .signals import Subscription
+from .subscriptions import Subscription
 from .swapping import SwapReport
 from .versions import Version, parse_version
 
@@ -108,6 +109,7 @@ __all__ = [
     "PluginExistsError",
     "PluginFailed",
     "PluginFailure",
+    "PluginIds",
     "PluginLoadError",
     "PluginLoaded",
     "PluginMetadata",
@@ -138,6 +140,7 @@ __all__ = [
     "SubscriberFailed",
     "Subscription",
     "SubscriptionError",
+    "SubscriptionOrderError",
     "SwapError",
     "SwapReport",
     "SystemInit",

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
-from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 from weakref import WeakValueDictionary
 
-from .errors import ForgedEventError, PublishDepthError, SubscriptionError
+from .errors import ForgedEventError, PublishDepthError
 from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
-from .signals import EventSignal, Route, Subscription
+from .precedence import Precedence, arrange
+from .routes import Route
+from .signals import EventSignal
+from .subscriptions import Subscription, check_handler, check_neighbours, check_selector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import FrameType
 
     from blinker import Signal
 
-    from .signals import RouteKey
+    from .routes import RouteKey
+    from .unrolling import Call
 
 E = TypeVar("E", bound=Event)
 
 EventHandler: TypeAlias = Callable[[E], object]
 # What a topic's events look like is known to whoever writes its subscriber, not to a static checker.
 TopicHandler: TypeAlias = Callable[[Any], object]
+# Of those that a subscription asks to come before, or after.
+PluginIds: TypeAlias = str | tuple[str, ...]
 
 
 class EventBus:
@@ -37,6 +41,7 @@ class EventBus:
 
     - Subscribers subscribe to an event class (its subclasses included), a topic, or ``"*"`` for all.
     - Delivery is synchronous, in the order of subscription whatever it was that was subscribed to, of the very object.
+      A subscription may ask to come before or after those of certain plugins.
     - Every subscriber is called. One that raises is logged, reported as ``SubscriberFailed``, and stops nobody;
       ``KeyboardInterrupt``, ``SystemExit`` and their like are raised again after the rest was served.
     - Publishing from a subscriber works, to ``depth_limit`` events inside one another.
@@ -56,6 +61,7 @@ class EventBus:
         self._depth_limit = depth_limit
         self._lock = threading.RLock()
         self._order = count()
+        self._precedence = Precedence()
         # The signals with receivers; and those that somebody holds although they have none. A selector that nobody uses
         # any more is forgotten, and with it the event class of a plugin that went.
         self._signals: dict[type[Event] | str, EventSignal] = {}
@@ -69,10 +75,28 @@ class EventBus:
         self._running = 0
 
     @overload
-    def subscribe(self, selector: type[E], handler: EventHandler[E], *, owner: str = "") -> Subscription: ...
+    def subscribe(
+        self,
+        selector: type[E],
+        handler: EventHandler[E],
+        *,
+        owner: str = "",
+        before: PluginIds = (),
+        after: PluginIds = (),
+    ) -> Subscription: ...
     @overload
-    def subscribe(self, selector: str, handler: TopicHandler, *, owner: str = "") -> Subscription: ...
-    def subscribe(self, selector: type[Event] | str, handler: TopicHandler, *, owner: str = "") -> Subscription:
+    def subscribe(
+        self, selector: str, handler: TopicHandler, *, owner: str = "", before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription: ...
+    def subscribe(
+        self,
+        selector: type[Event] | str,
+        handler: TopicHandler,
+        *,
+        owner: str = "",
+        before: PluginIds = (),
+        after: PluginIds = (),
+    ) -> Subscription:
         """Call ``handler(event)`` for every event that ``selector`` matches, until the subscription is cancelled.
 
         The same handler subscribed twice is called twice.
@@ -81,31 +105,38 @@ class EventBus:
             selector: An event class, a topic, or ``"*"``.
             handler: Any callable that takes the event.
             owner: The plugin on whose behalf this is done, named in reports; empty for the host.
+            before: The id of a plugin, or several: their subscriptions hear an event after this one. Who is not there
+                is not waited for.
+            after: The id of a plugin, or several: their subscriptions hear an event before this one.
 
         Raises:
             SubscriptionError: The selector selects nothing, or the handler can't be called synchronously.
+            SubscriptionOrderError: Each of some subscriptions would have to come before another.
         """
-        subscription = self.prepare(selector, handler, owner=owner)
+        subscription = self.prepare(selector, handler, owner=owner, before=before, after=after)
         subscription.activate()
         return subscription
 
-    def prepare(self, selector: type[Event] | str, handler: TopicHandler, *, owner: str = "") -> Subscription:
-        """Check and return a subscription that hears nothing before its ``activate`` is called."""
-        name = selector if isinstance(selector, str) else getattr(selector, "__name__", repr(selector))
-        if isinstance(selector, str):
-            if not selector.strip():
-                raise SubscriptionError(name, "a topic is not blank")
-        elif not (isinstance(selector, type) and issubclass(selector, Event)):
-            raise SubscriptionError(str(name), "give an event class, a topic, or '*'")
-        if not callable(handler):
-            raise SubscriptionError(name, f"the handler is a {type(handler).__qualname__}, which can't be called")
-        if _is_async(handler):
-            raise SubscriptionError(
-                name,
-                "the bus is synchronous and the handler is 'async def'; read the events from "
-                "plugbus.capabilities.AsyncEventStream instead",
-            )
-        return Subscription(self._signal(selector), handler, owner, next(self._order), name)
+    def prepare(
+        self,
+        selector: type[Event] | str,
+        handler: TopicHandler,
+        *,
+        owner: str = "",
+        before: PluginIds = (),
+        after: PluginIds = (),
+    ) -> Subscription:
+        """Check and return a subscription that hears nothing before its ``activate`` is called.
+
+        Its place in the order is settled here: whatever else is subscribed meanwhile, it can be activated.
+        """
+        name = check_selector(selector)
+        check_handler(name, handler)
+        sides = check_neighbours(name, before, after)
+        with self._lock:
+            subscription = Subscription(self._signal(selector), handler, owner, next(self._order), name, *sides)
+            self._precedence.admit(subscription)
+        return subscription
 
     def exchange(self, leaving: Iterable[Subscription], arriving: Iterable[Subscription]) -> None:
         """Cancel some subscriptions and activate others; no event published meanwhile goes to both, or to neither.
@@ -121,17 +152,26 @@ class EventBus:
     def hand_over(self, leaving: Iterable[Subscription], arriving: Iterable[Subscription]) -> None:
         """Let some subscriptions take the place of others; every event goes to the one side or to the other.
 
-        An event that is being delivered still goes to those that leave, or once they are cancelled to who subscribed
-        to the same in their place.
+        Of those that leave and those that arrive for the same selector, the first takes the place of the first in the
+        order of delivery, and so on. An event that is being delivered still goes to those that leave, or once they are
+        cancelled to who took their place.
         """
         with self._lock:
-            successors: dict[str, list[Subscription]] = {}
+            heirs: dict[type[Event] | str, list[Subscription]] = {}
+            arriving = tuple(arriving)
+            for subscription in arriving:
+                heirs.setdefault(subscription.selected, []).append(subscription)
+            successors: list[tuple[Subscription, Subscription | None]] = []
+            for subscription in sorted(leaving, key=_order_of):
+                same = heirs.get(subscription.selected)
+                successor = same.pop(0) if same and subscription.is_active else None
+                successors.append((subscription, successor))
+                if successor is not None:
+                    successor.order = subscription.order
             for subscription in arriving:
                 subscription.activate()
-                successors.setdefault(subscription.selector, []).append(subscription)
-            for subscription in sorted(leaving, key=_order_of):
-                same = successors.get(subscription.selector)
-                subscription.retire(same.pop(0) if same else None)
+            for subscription, successor in successors:
+                subscription.retire(successor)
 
     def publish(self, event: Event) -> None:
         """Deliver ``event`` to everyone who subscribed to it; return when all were called.
@@ -152,12 +192,12 @@ class EventBus:
         try:
             if self._running > self._depth_limit:
                 self._check_depth(event)
-            for handler in route:
+            for step in route:
                 try:
-                    handler(event)
+                    step(event)
                 except BaseException as error:  # noqa: BLE001 - contained, or raised again below
-                    again = self._contain(route, handler, event, error)
-                    interrupt = interrupt or again
+                    again = self._contain(route, step, event, error)
+                    interrupt = again if interrupt is None else interrupt
         finally:
             self._running -= 1
         if interrupt is not None:
@@ -218,44 +258,61 @@ class EventBus:
         try:
             if self._running > self._depth_limit:
                 self._check_depth(event)
-            for handler in route:
+            for step in route:
                 try:
-                    handler(event)
+                    step(event)
                 except BaseException as error:  # noqa: BLE001 - contained, or raised again below
-                    again = self._contain(route, handler, event, error)
-                    interrupt = interrupt or again
+                    again = self._contain(route, step, event, error)
+                    interrupt = again if interrupt is None else interrupt
         finally:
             self._running -= 1
         if interrupt is not None:
             raise interrupt
 
     def _check_depth(self, event: Event) -> None:
-        depth = 0
+        outer: list[Event] = []
         codes = (EventBus.publish.__code__, EventBus._deliver.__code__)
         frame: FrameType | None = _getframe(1)
         while frame is not None:
-            depth += frame.f_code in codes and frame.f_locals.get("self") is self
+            if frame.f_code in codes and frame.f_locals.get("self") is self:
+                outer.append(frame.f_locals["event"])
             frame = frame.f_back
         # A report is made inside an event that passed this check and is never reported on itself, so it adds one level
         # and no more; refusing it would hide the failure at the very depth where failures are most likely.
-        if depth > self._depth_limit and not isinstance(event, SubscriberFailed):
-            raise PublishDepthError(event.topic, self._depth_limit)
+        if len(outer) > self._depth_limit and not isinstance(event, SubscriberFailed):
+            raise PublishDepthError(event.topic, self._depth_limit, tuple(one.topic for one in reversed(outer)))
 
-    def _contain(self, route: Route, handler: TopicHandler, event: Event, error: BaseException) -> BaseException | None:
-        """Report what a subscriber raised; return what is to be raised again when the rest was served."""
+    def _contain(self, route: Route, step: Call, event: Event, error: BaseException) -> BaseException | None:
+        """Report what a subscriber raised, and serve those whom it kept from being served.
+
+        Returns:
+            What is to be raised again when the rest was served.
+        """
+        place, rest = route.locate(step, error)
+        interrupt = error if place is None else self._settle(route, place, event, error)
+        for further in rest:
+            try:
+                route.live[further](event)
+            except BaseException as again:  # noqa: BLE001 - contained, or raised again by the delivery
+                settled = self._settle(route, further, event, again)
+                interrupt = settled if interrupt is None else interrupt
+        return interrupt
+
+    def _settle(self, route: Route, place: int, event: Event, error: BaseException) -> BaseException | None:
+        """Report what the subscriber at a place raised; return what is to be raised again."""
         if not isinstance(error, Exception):
             return error
         try:
-            self._report(route, handler, event, error)
+            self._report(route, place, event, error)
         except BaseException as further:  # noqa: BLE001 - raised again by the delivery: the rest is served first
             return further
         return None
 
-    def _report(self, route: Route, handler: TopicHandler, event: Event, error: Exception) -> None:
+    def _report(self, route: Route, place: int, event: Event, error: Exception) -> None:
         # Logging is a fifth of the import of this package and most hosts never see a failure: imported when needed.
         from logging import getLogger
 
-        name, owner = route.subscriber_of(handler)
+        name, owner = route.subscriber_of(place, error)
         getLogger(__name__).error(
             "subscriber %s failed on event %s: %s", name, event.topic, error,
             exc_info=error, extra={"plugin_id": owner, "topic": event.topic},
@@ -292,9 +349,8 @@ class EventBus:
             selectors: list[type[Event] | str] = [base for base in kind.__mro__ if issubclass(base, Event)]
             selectors = list(dict.fromkeys((*selectors, topic, "*")))
             signals = [found for one in selectors if (found := self._signals.get(one)) is not None]
-            entries = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
-            entries.sort(key=_order)
-            route = self._table_of(key)[key] = Route(key, entries)
+            held = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
+            route = self._table_of(key)[key] = Route(key, _in_order(held))
             for signal in signals:
                 signal.feeds(route)
             return route
@@ -304,15 +360,9 @@ def _order_of(subscription: Subscription) -> int:
     return subscription.order
 
 
-def _order(entry: tuple[object, EventSignal]) -> float:
-    """Sort key: the order of subscription; what blinker code connected itself comes last."""
-    receiver = entry[0]
-    return receiver.order if isinstance(receiver, Subscription) else float("inf")
-
-
-def _is_async(handler: object) -> bool:
-    """Tell whether calling ``handler`` would make a coroutine or an async generator that nobody awaits."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    kinds = (iscoroutinefunction, isasyncgenfunction)
-    return any(is_kind(one) for is_kind in kinds for one in (handler, type(handler).__call__))
+def _in_order(held: Sequence[tuple[object, EventSignal]]) -> list[tuple[object, EventSignal]]:
+    """Return receivers in the order of delivery: what blinker code connected itself comes last."""
+    subscriptions = sorted((one for one, _ in held if isinstance(one, Subscription)), key=_order_of)
+    signals = {one: signal for one, signal in held if isinstance(one, Subscription)}
+    others = [(one, signal) for one, signal in held if not isinstance(one, Subscription)]
+    return [*((one, signals[one]) for one in arrange(subscriptions)), *others]

@@ -12,12 +12,12 @@ from .locator import Provision
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .bus import EventBus, EventHandler, TopicHandler
+    from .bus import EventBus, EventHandler, PluginIds, TopicHandler
     from .capabilities import Capability
     from .events import Event
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
-    from .signals import Subscription
+    from .subscriptions import Subscription
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event")
@@ -31,10 +31,16 @@ class EventPort(Protocol):
         ...
 
     @overload
-    def subscribe(self, selector: type[E], handler: EventHandler[E]) -> Subscription: ...
+    def subscribe(
+        self, selector: type[E], handler: EventHandler[E], *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription: ...
     @overload
-    def subscribe(self, selector: str, handler: TopicHandler) -> Subscription: ...
-    def subscribe(self, selector: type[Event] | str, handler: TopicHandler) -> Subscription:
+    def subscribe(
+        self, selector: str, handler: TopicHandler, *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription: ...
+    def subscribe(
+        self, selector: type[Event] | str, handler: TopicHandler, *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription:
         """Hear events until unload."""
         ...
 
@@ -153,12 +159,29 @@ class PluginContext:
         return self._services.all(capability)
 
     @overload
-    def subscribe(self, selector: type[E], handler: EventHandler[E]) -> Subscription: ...
+    def subscribe(
+        self, selector: type[E], handler: EventHandler[E], *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription: ...
     @overload
-    def subscribe(self, selector: str, handler: TopicHandler) -> Subscription: ...
-    def subscribe(self, selector: type[Event] | str, handler: TopicHandler) -> Subscription:
-        """Hear an event class, a topic, or ``"*"`` until unload; while ``on_load`` runs, from when it returned."""
-        subscription = self._bus.prepare(selector, handler, owner=self.plugin_id)
+    def subscribe(
+        self, selector: str, handler: TopicHandler, *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription: ...
+    def subscribe(
+        self, selector: type[Event] | str, handler: TopicHandler, *, before: PluginIds = (), after: PluginIds = ()
+    ) -> Subscription:
+        """Hear an event class, a topic, or ``"*"`` until unload; while ``on_load`` runs, from when it returned.
+
+        Args:
+            selector: An event class, a topic, or ``"*"``.
+            handler: Any callable that takes the event.
+            before: The id of a plugin, or several, whose subscriptions are to hear an event later.
+            after: The id of a plugin, or several, whose subscriptions are to hear an event earlier.
+
+        Raises:
+            SubscriptionError: The selector selects nothing, or the handler can't be called synchronously.
+            SubscriptionOrderError: Each of some subscriptions would have to come before another.
+        """
+        subscription = self._bus.prepare(selector, handler, owner=self.plugin_id, before=before, after=after)
         with self._lock:
             self._refuse_when_closing("subscribe for")
             self._subscriptions.add(subscription)

@@ -13,7 +13,7 @@ from .changes import (
     SwapError,
     UndeclaredCapabilityError,
 )
-from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError
+from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError, SubscriptionOrderError
 from .exclusion import ActivationError, PluginExcludedError
 from .naming import CapabilityNameError, ContractError, MetadataError, VersionError, VersionRangeError
 from .plugins import KernelClosedError, PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError
@@ -49,6 +49,7 @@ __all__ = [
     "ServiceTypeError",
     "StateError",
     "SubscriptionError",
+    "SubscriptionOrderError",
     "SwapError",
     "UndeclaredCapabilityError",
     "VersionError",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ..bus import EventBus
     from ..events import Event
-    from ..signals import Subscription
+    from ..subscriptions import Subscription
 
 E = TypeVar("E", bound="Event")
 
