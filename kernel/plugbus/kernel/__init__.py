@@ -58,16 +58,15 @@ from .events import (
 from .exclusion import Exclusion, ExclusionKind
 from .kernel import Kernel
 from .load_cause import LoadCause, LoadCauseKind
-from .loading import LoadReport
 from .locator import Provision, Ref, ServiceLocator, Withdrawal
 from .metadata import PluginMetadata
+from .outcomes import LoadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
 from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
 from .subscriptions import Subscription
-from .swapping import SwapReport
 from .versions import Version, parse_version
 
 __all__ = [

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
 
 from .errors import CapabilityNameError, ContractError
+from .values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 T = TypeVar("T")
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_TEXT: Final = re.compile(r"(?P<name>[^()]+?)(?:\((?P<qualifier>.*)\))?", re.DOTALL)
+_NAME: Final = r"[A-Za-z][A-Za-z0-9_.-]*"
+_TEXT: Final = r"(?s)(?P<name>[^()]+?)(?:\((?P<qualifier>.*)\))?"
 
 
 @final
@@ -66,7 +66,7 @@ class Capability(str, Generic[T]):
         qualifier: str | None = None,
     ) -> Capability[T]:
         """Make a token; the text form is fixed here."""
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise CapabilityNameError(name, "a name is a letter, then letters, digits, '_', '.' or '-'")
         if qualifier is not None and (not qualifier.strip() or "(" in qualifier or ")" in qualifier):
             raise CapabilityNameError(f"{name}({qualifier})", "a qualifier is not blank and holds no parentheses")
@@ -81,7 +81,7 @@ class Capability(str, Generic[T]):
     @classmethod
     def parse(cls, text: str, *, version: str = "1.0.0", contract: type[Any] | None = None) -> Capability[Any]:
         """Read the text form back: ``Capability.parse("Backend(CUDA)").qualifier == "CUDA"``."""
-        match = _TEXT.fullmatch(text.strip())
+        match = re.fullmatch(_TEXT, text.strip())
         if match is None:
             raise CapabilityNameError(text, "expected name or name(qualifier)")
         return cls(match["name"].strip(), version=version, contract=contract, qualifier=match["qualifier"])
@@ -146,7 +146,7 @@ def _members(protocol: type) -> set[str]:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Requirement:
     """What a plugin needs: a capability, or a plugin by its id, in a range of versions.
 

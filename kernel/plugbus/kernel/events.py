@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from .errors import PayloadTypeError
+from .values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Event:
     """Root of all events. Subclass it as a frozen dataclass named in the past participle.
 
@@ -32,7 +32,7 @@ class Event:
         return CustomEvent(event_type, data)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CustomEvent(Event):
     """An event whose topic is a text chosen by its publisher.
 
@@ -64,22 +64,22 @@ class CustomEvent(Event):
         return self.data
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KernelEvent(Event):
     """Root of the events that the kernel alone may publish."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SystemInit(KernelEvent):
     """All wanted plugins were loaded for the first time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SystemShutdown(KernelEvent):
     """The kernel begins to shut down; every plugin is still loaded."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginRegistered(KernelEvent):
     """A plugin became known, without any of its code being run."""
 
@@ -87,7 +87,7 @@ class PluginRegistered(KernelEvent):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginUnregistered(KernelEvent):
     """A plugin is no longer known."""
 
@@ -95,7 +95,7 @@ class PluginUnregistered(KernelEvent):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginLoaded(KernelEvent):
     """A plugin became active: what it provides can be used."""
 
@@ -103,7 +103,7 @@ class PluginLoaded(KernelEvent):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginUnloaded(KernelEvent):
     """A plugin was unloaded and everything that it had taken was released."""
 
@@ -111,7 +111,7 @@ class PluginUnloaded(KernelEvent):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginFailed(KernelEvent):
     """A plugin failed to load or to unload; what the attempt had changed is undone.
 
@@ -129,7 +129,7 @@ class PluginFailed(KernelEvent):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginSwapped(KernelEvent):
     """A plugin was replaced by another one without a gap in what they provide."""
 
@@ -139,7 +139,7 @@ class PluginSwapped(KernelEvent):
     new_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginDisabled(KernelEvent):
     """The host keeps a plugin out: it is unloaded, and part of no plan until it is enabled."""
 
@@ -147,14 +147,14 @@ class PluginDisabled(KernelEvent):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginEnabled(KernelEvent):
     """A plugin that was disabled or quarantined may be loaded again."""
 
     plugin_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginQuarantined(KernelEvent):
     """A plugin failed too often in a row: it is part of no plan until it is enabled.
 
@@ -169,7 +169,7 @@ class PluginQuarantined(KernelEvent):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CapabilityProvided(KernelEvent):
     """A capability or service can be used from now on."""
 
@@ -177,7 +177,7 @@ class CapabilityProvided(KernelEvent):
     plugin_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CapabilityWithdrawn(KernelEvent):
     """A provider of a capability or service went away."""
 
@@ -185,7 +185,7 @@ class CapabilityWithdrawn(KernelEvent):
     plugin_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SubscriberFailed(KernelEvent):
     """A subscriber raised; the other subscribers got the event all the same.
 

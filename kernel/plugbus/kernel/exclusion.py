@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from .values import value
 
 if TYPE_CHECKING:
     from .registry import PluginFailure, PluginRecord
@@ -20,7 +21,7 @@ class ExclusionKind(Enum):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exclusion:
     """Why a plugin is kept out. It ends with ``Kernel.enable``, or when the plugin is unregistered.
 

@@ -13,13 +13,11 @@ from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShut
 from .exclusion import Quarantine
 from .leaving import claim_leaving
 from .load_cause import WallClock
-from .loading import Loading, LoadReport
+from .loading import Loading
 from .locator import ServiceLocator
 from .planning import Planner
 from .plugin import InstanceSource, Plugin, PluginSource
 from .registry import PluginRecord, PluginRegistry, PluginState
-from .reporting import Reporter
-from .swapping import Swap, SwapReport
 from .transitions import Transitions
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .metadata import PluginMetadata
+    from .outcomes import LoadReport, SwapReport
     from .report import KernelReport
     from .resolver import Plan
 
@@ -87,7 +86,7 @@ class Kernel:
             Quarantine(quarantine_after),
         )
         self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
-        self._reporter = Reporter(self._bus, self._services, self._registry, self._transitions, WallClock())
+        self._clock = WallClock()
         self._activation = Activation(self._registry, self._planner, self._loading)
         self._is_initialized = False
 
@@ -153,7 +152,9 @@ class Kernel:
 
     def report(self) -> KernelReport:
         """Return what there is to say of the kernel and each of its plugins now; ``str()`` makes a table of it."""
-        return self._reporter.report()
+        from .reporting import Reporter  # not imported for hosts that never ask
+
+        return Reporter(self._bus, self._services, self._registry, self._transitions, self._clock).report()
 
     def resolve(self, *plugin_ids: str) -> Plan:
         """Return what ``load`` would do, without doing it.
@@ -273,6 +274,8 @@ class Kernel:
             ResolutionError: The needs of the new one can't be met.
             KernelClosedError: The kernel was shut down.
         """
+        from .swapping import Swap  # not imported for hosts that never swap
+
         source = self._registry.record(plugin).candidates[0] if isinstance(plugin, str) else _source_of(plugin)
         new_id = source.metadata.id
         exclusion = self._registry.record(new_id).exclusion if new_id in self._registry else None

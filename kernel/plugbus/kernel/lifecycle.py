@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityErro
 from .load_cause import ASKED
 from .plugin import Plugin, read_metadata
 from .registry import PluginFailure
+from .values import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .plugin import PluginSource
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LoadedPlugin:
     """A plugin that is up, with what is needed to take it down again.
 
@@ -45,7 +45,7 @@ class LoadedPlugin:
     load_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StepFailure:
     """One thing that went wrong while a plugin was taken down; it was taken down all the same.
 

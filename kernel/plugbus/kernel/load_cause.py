@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC
 from enum import Enum
 from time import perf_counter, time
+
+from .values import value
 
 
 class LoadCauseKind(Enum):
@@ -20,7 +20,7 @@ class LoadCauseKind(Enum):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LoadCause:
     """Why a plugin was loaded.
 
@@ -55,6 +55,6 @@ class WallClock:
 
     def at(self, reading_s: float) -> str:
         """Return the UTC time of a reading of ``perf_counter`` in ISO 8601, to the millisecond."""
-        from datetime import datetime
+        from datetime import UTC, datetime
 
         return datetime.fromtimestamp(self._offset_s + reading_s, UTC).isoformat(timespec="milliseconds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from .events import (
 )
 from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
 from .load_cause import ASKED, LoadCause, LoadCauseKind
+from .outcomes import LoadReport
 from .registry import PluginState
 from .transitions import MOVING
 
@@ -36,26 +36,6 @@ if TYPE_CHECKING:
     from .registry import PluginFailure, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What became of a ``load_all``.
-
-    Args:
-        loaded: The ids that became active, in the order of their loading.
-        failed: Id to failure for all that did not, and were not excluded.
-        excluded: Id to the reason why it is kept out, for those that were not tried.
-    """
-
-    loaded: tuple[str, ...]
-    failed: Mapping[str, PluginFailure]
-    excluded: Mapping[str, Exclusion] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether everything was loaded that may be."""
-        return not self.failed
 
 
 class Loading:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from .capabilities import Capability, Requirement
 from .errors import MetadataError, VersionError
+from .values import field, replace, value
 from .versions import parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_ID: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginMetadata:
     """Describe a plugin: who it is, what it provides, what it needs. Immutable; each ``with_…`` returns a new value.
 
@@ -108,7 +108,7 @@ class PluginMetadata:
         return hash((self.id, self.version))
 
     def _faults(self) -> Iterator[str]:
-        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
+        if not isinstance(self.id, str) or not re.fullmatch(_ID, self.id):
             yield "an id is a letter, then up to 127 letters, digits, '_', '.' or '-'"
         if not isinstance(self.version, str):
             yield f"a version is text, not {type(self.version).__name__} {self.version!r}"
@@ -120,7 +120,7 @@ class PluginMetadata:
         for requirement in self.requirements:
             if not requirement.is_capability and requirement.target == self.id:
                 yield "it depends on itself"
-            elif not _ID.fullmatch(str(requirement.target)) and not requirement.is_capability:
+            elif not re.fullmatch(_ID, str(requirement.target)) and not requirement.is_capability:
                 yield f"'{requirement.target}' is no plugin id"
         seen: set[str] = set()
         for capability in self.provides:

@@ -8,13 +8,12 @@ A pre-release is inside only when a comparator other than ``!=`` names a pre-rel
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from math import inf
 from typing import TYPE_CHECKING, final
 
 from .errors import VersionError, VersionRangeError
-from .versions import DEV, FINAL, Key, Version, parse_version
+from .values import field, value
+from .versions import DEV, FINAL, INF, Key, Version, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 # Where an interval may be cut: below and above every key, and around one release or one version.
 _LOWEST: Key = ()
-_HIGHEST: Key = (inf,)
+_HIGHEST: Key = (INF,)
 _BEFORE_RELEASE = DEV - 1
 _AFTER_RELEASE = FINAL + 1
 _AFTER_LOCAL = (2,)
@@ -31,11 +30,11 @@ _PUBLIC = 6  # elements of a key in front of its local parts
 
 _WILDCARDS = ("*", "x", "X")
 # An operator and a version, either may be missing; an exclamation mark inside a version ends its epoch.
-_COMPARATOR = re.compile(r"\s*([\^~<>=!]*)\s*([^\s^~<>=!]*(?:![0-9][^\s^~<>=!]*)?)\s*")
+_COMPARATOR = r"\s*([\^~<>=!]*)\s*([^\s^~<>=!]*(?:![0-9][^\s^~<>=!]*)?)\s*"
 
 
 @final
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class VersionRange:
     """Tell which versions a requirement accepts; values are equal and hashed by their text.
 
@@ -58,10 +57,10 @@ class VersionRange:
         holes: list[Interval] = []
         named: list[Key] = []
         faults: list[VersionError] = []
-        for part in text.split(","):
+        for part in () if text == "*" else text.split(","):
             place = 0
             while not place or place < len(part):
-                comparator = next(_COMPARATOR.finditer(part, place))
+                comparator = next(re.compile(_COMPARATOR).finditer(part, place))
                 operator, operand = comparator.groups()
                 if place:
                     cause = f"no comma stands before '{operator}{operand}'"
@@ -165,7 +164,7 @@ def _beyond(version: Version) -> Key:
 
 
 def _is_plain(version: Version) -> bool:
-    return version.key[2:_PUBLIC] == (FINAL, 0, -1, inf)
+    return version.key[2:_PUBLIC] == (FINAL, 0, -1, INF)
 
 
 def _above(version: Version) -> Interval:

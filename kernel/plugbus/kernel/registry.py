@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .errors import PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError, near_names
+from .values import replace, value
 from .versions import parse_version
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PluginState(Enum):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginFailure:
     """What went wrong, as text: an exception object would keep the failed plugin's frames alive.
 
@@ -53,7 +53,7 @@ class PluginFailure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PluginRecord:
     """What is known of one plugin id at one moment.
 

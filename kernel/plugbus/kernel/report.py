@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from .values import field, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "version", "state", "why", "took", "uses", "used by", "services", "leases", "subscriptions")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class PluginReport:
     """What there is to say of one plugin.
 
@@ -78,7 +79,7 @@ class PluginReport:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class KernelReport:
     """What a kernel holds at one moment. ``str()`` makes a table of it.
 

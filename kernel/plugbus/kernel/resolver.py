@@ -10,12 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .candidates import Candidates
-from .causes import describe_conflict, shorten
 from .errors import CycleError, ResolutionError
 from .greedy import choose_greedily
 from .ordering import Circle, arrange, arrange_softly
 from .plan import Plan
-from .search import Search, Unsolvable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,6 +74,10 @@ def resolve(
 def _search(
     problem: Candidates, roots: tuple[str, ...]
 ) -> tuple[dict[str, PluginMetadata], dict[str, dict[str, str]], list[str]]:
+    # A quarter of this package's code, which a host whose newest plugins fit together never needs.
+    from .causes import describe_conflict, shorten
+    from .search import Search, Unsolvable
+
     try:
         return Search(problem, roots).run()
     except Unsolvable as found:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import PluginStateError, SwapError
 from .leases import drain
 from .load_cause import LoadCause, LoadCauseKind
+from .outcomes import SwapReport
 from .plugin import InstanceSource
 from .registry import PluginState
 from .state import hand_over
@@ -25,28 +25,6 @@ if TYPE_CHECKING:
     from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
-
-
-@dataclass(frozen=True, slots=True)
-class SwapReport:
-    """What became of a swap.
-
-    Args:
-        old_id: The plugin that went.
-        new_id: The plugin that took its place.
-        old_version: Of the one that went.
-        new_version: Of the one that came.
-        is_drained: All uses of the old one were over in time, and it is unloaded. If not, the thread that ends the
-            last use unloads it.
-        failures: What went wrong while the old one was unloaded; it is unloaded all the same.
-    """
-
-    old_id: str
-    new_id: str
-    old_version: str
-    new_version: str
-    is_drained: bool
-    failures: tuple[StepFailure, ...] = ()
 
 
 class Swap:

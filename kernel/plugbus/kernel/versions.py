@@ -7,12 +7,11 @@ post-, dev- or local part is first met.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from math import inf
 from typing import TYPE_CHECKING, Any, final
 
 from .errors import VersionError
+from .values import field, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +21,17 @@ Key = tuple[Any, ...]
 
 DEV, ALPHA, BETA, RC, FINAL = range(5)  # the phases of one release, in their order
 _PHASES = {"a": ALPHA, "b": BETA, "rc": RC}
-_PLAIN = (FINAL, 0, -1, inf)
+INF = float("inf")  # math.inf, without loading an extension module
+_PLAIN = (FINAL, 0, -1, INF)
 
-_PLAIN_RELEASE = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
-_LEADING_ZERO = re.compile(r"(?<![0-9])0[0-9]+")
-_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+# Text, for re to compile and keep when a version is first read.
+_PLAIN_RELEASE = r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*"
+_LEADING_ZERO = r"(?<![0-9])0[0-9]+"
+_NUMBERS = r"[0-9]+(?:\.[0-9]+)*"
 
 
 @final
-@dataclass(frozen=True, slots=True, init=False, order=True)
+@value(frozen=True, slots=True, init=False, order=True)
 class Version:
     """Order one plugin's revisions by their ``key``, equality and hash included: ``1.0`` equals ``1.0.0``.
 
@@ -53,7 +54,7 @@ class Version:
     def __init__(self, text: str) -> None:
         text = text.strip()
         try:
-            if _PLAIN_RELEASE.fullmatch(text):
+            if re.fullmatch(_PLAIN_RELEASE, text):
                 release = tuple(map(int, text.split(".")))
                 key: Key = (0, release if release[-1] else _significant(release), *_PLAIN)
             else:
@@ -81,7 +82,7 @@ class Version:
     @property
     def is_prerelease(self) -> bool:
         """Whether this is an alpha, beta, release candidate or development version."""
-        return bool(self.key[2] != FINAL or self.key[5] != inf)
+        return bool(self.key[2] != FINAL or self.key[5] != INF)
 
 
 parse_version: Callable[[str], Version] = lru_cache(maxsize=4096)(Version)
@@ -108,14 +109,14 @@ def _read_pep440(text: str) -> tuple[tuple[int, ...], Key]:
     causes = []
     if text[0] in "vV":
         causes.append(f"'{text}' begins with '{text[0]}'")
-    causes += [f"'{number}' has a leading zero" for number in _LEADING_ZERO.findall(text.partition("+")[0])]
+    causes += [f"'{number}' has a leading zero" for number in re.findall(_LEADING_ZERO, text.partition("+")[0])]
     if causes:
         raise VersionError(text, ", ".join(causes), f"write '{read}'")
     phase, number = (_PHASES[read.pre[0]], read.pre[1]) if read.pre else (FINAL, 0)
     if read.dev is not None and read.pre is None and read.post is None:
         phase = DEV
     post = -1 if read.post is None else read.post
-    dev = inf if read.dev is None else read.dev
+    dev = INF if read.dev is None else read.dev
     # A word sorts before a number, a shorter list before a longer one.
     parts = read.local.split(".") if read.local else ()
     local = ((1, int(part)) if part.isdecimal() else (0, part) for part in parts)
@@ -126,7 +127,7 @@ def _explain(text: str) -> tuple[str, str]:
     """Return why ``text`` is no version, and what to write instead."""
     if not text:
         return "it is empty", "write numbers and dots, as in '1.2.3'"
-    numbers = _NUMBERS.match(text)
+    numbers = re.match(_NUMBERS, text)
     if numbers is None:
         return f"'{text}' does not begin with a number", "write numbers and dots, as in '1.2.3'"
     start = numbers.group()

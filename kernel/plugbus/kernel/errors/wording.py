@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
 
 def near_names(wanted: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return up to three of ``known`` that a person may have meant by ``wanted``, best first."""
+    from difflib import get_close_matches  # imported when the first name is not found
+
     return tuple(get_close_matches(wanted, sorted(known), n=3, cutoff=0.6))
 
 

@@ -1,0 +1,57 @@
+"""What became of a change of many plugins: the answers of ``load_all`` and ``swap``."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from .values import field, value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .exclusion import Exclusion
+    from .lifecycle import StepFailure
+    from .registry import PluginFailure
+
+
+@value(frozen=True, slots=True)
+class LoadReport:
+    """What became of a ``load_all``.
+
+    Args:
+        loaded: The ids that became active, in the order of their loading.
+        failed: Id to failure for all that did not, and were not excluded.
+        excluded: Id to the reason why it is kept out, for those that were not tried.
+    """
+
+    loaded: tuple[str, ...]
+    failed: Mapping[str, PluginFailure]
+    excluded: Mapping[str, Exclusion] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether everything was loaded that may be."""
+        return not self.failed
+
+
+@value(frozen=True, slots=True)
+class SwapReport:
+    """What became of a swap.
+
+    Args:
+        old_id: The plugin that went.
+        new_id: The plugin that took its place.
+        old_version: Of the one that went.
+        new_version: Of the one that came.
+        is_drained: All uses of the old one were over in time, and it is unloaded. If not, the thread that ends the
+            last use unloads it.
+        failures: What went wrong while the old one was unloaded; it is unloaded all the same.
+    """
+
+    old_id: str
+    new_id: str
+    old_version: str
+    new_version: str
+    is_drained: bool
+    failures: tuple[StepFailure, ...] = ()
