@@ -49,6 +49,34 @@ def test_the_kernel_brings_nothing_heavy() -> None:
     assert not {name for name in found if name.startswith("plugbus.") and not name.startswith("plugbus.kernel")}
 
 
+LOAD = """
+from plugbus.kernel import Kernel, Plugin, PluginMetadata, ServiceNotFoundError
+class Base(Plugin):
+    metadata = PluginMetadata("base", "1.2.0")
+class Greeter(Plugin):
+    metadata = PluginMetadata("greeter", "1.0.0", dependencies={"base": "^1"})
+with Kernel() as kernel:
+    kernel.register(Base())
+    kernel.register(Greeter())
+    kernel.load("greeter")
+"""
+SUBSCRIBE = """
+    kernel.bus.subscribe("*", print)
+"""
+
+
+def test_a_plain_load_needs_no_more_than_its_own_part_of_the_kernel() -> None:
+    found = imported_by("-c", LOAD)
+    later = {"causes", "domains", "reasons", "reporting", "search", "signals", "state", "swapping"}
+    assert "plugbus.kernel.resolver" in found
+    assert not found & {f"plugbus.kernel.{name}" for name in later}
+    assert not found & {"blinker", "copy", "dataclasses", "datetime", "difflib", "inspect", "math", "traceback"}
+
+
+def test_blinker_comes_with_the_first_subscription() -> None:
+    assert "blinker" in imported_by("-c", LOAD + SUBSCRIBE)
+
+
 @pytest.mark.parametrize("module", ["plugbus.capabilities", "plugbus.loaders"])
 def test_the_layers_above_bring_nothing_of_the_extras(module: str) -> None:
     found = imported_with(module)

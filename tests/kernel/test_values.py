@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
-import subprocess
-import sys
 from dataclasses import FrozenInstanceError, asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -279,26 +277,3 @@ def test_a_value_is_frozen_and_has_slots() -> None:
         make: Any = value
         with pytest.raises(AssertionError):
             make(**said)
-
-
-def test_the_kernel_works_without_dataclasses_and_what_a_plain_load_does_not_need() -> None:
-    program = (
-        "import sys\n"
-        "from plugbus.kernel import Kernel, Plugin, PluginMetadata\n"
-        "class Greeter(Plugin):\n"
-        "    metadata = PluginMetadata('greeter', '1.0.0', dependencies={'base': '^1'})\n"
-        "class Base(Plugin):\n"
-        "    metadata = PluginMetadata('base', '1.2.0')\n"
-        "with Kernel() as kernel:\n"
-        "    kernel.register(Greeter())\n"
-        "    kernel.register(Base())\n"
-        "    kernel.load('greeter')\n"
-        "print(*sorted(sys.modules))\n"
-    )
-    done = subprocess.run(  # noqa: S603 - this very interpreter
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    loaded = set(done.stdout.split())
-    later = {f"plugbus.kernel.{name}" for name in ("causes", "domains", "reasons", "search", "state", "swapping")}
-    assert "plugbus.kernel.resolver" in loaded
-    assert not loaded & {"copy", "dataclasses", "difflib", "math", *later}

@@ -13,7 +13,6 @@ from .errors import ForgedEventError, PublishDepthError
 from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
 from .precedence import Precedence, arrange
 from .routes import Route
-from .signals import EventSignal
 from .subscriptions import Subscription, check_handler, check_neighbours, check_selector
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from blinker import Signal
 
     from .routes import RouteKey
+    from .signals import EventSignal
     from .unrolling import Call
 
 E = TypeVar("E", bound=Event)
@@ -321,6 +321,9 @@ class EventBus:
             self.publish_kernel_event(SubscriberFailed(name, owner, event, error))
 
     def _signal(self, selector: type[Event] | str) -> EventSignal:
+        # With blinker a third of the import of this package: imported with the first subscription.
+        from .signals import EventSignal
+
         with self._lock:
             signal = self._signals.get(selector) or self._idle_signals.get(selector)
             if signal is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from .asynchrony import is_async
 from .context import PluginContext
 from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityError
 from .load_cause import ASKED
@@ -179,7 +179,7 @@ def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
     for hook in ("on_load", "on_unload"):
         if not callable(getattr(plugin, hook, None)):
             raise TypeError(f"{type(plugin).__qualname__} is no plugin: its '{hook}' can't be called")
-        if iscoroutinefunction(getattr(plugin, hook)):
+        if is_async(getattr(plugin, hook)):
             raise TypeError(
                 f"{type(plugin).__qualname__} is no plugin: its '{hook}' is 'async def', which nothing awaits"
             )
@@ -198,7 +198,7 @@ def _subscribe_on_event(plugin: Plugin, context: PluginContext) -> None:
     if hook is None or getattr(type(plugin), "on_event", None) is Plugin.on_event:
         return
 
-    if iscoroutinefunction(hook):
+    if is_async(hook):
         raise SubscriptionError("on_event", "the bus is synchronous and the hook is 'async def'")
     wanted: Iterable[str | type[Event]] = getattr(plugin, "event_types", Plugin.event_types)
     if isinstance(wanted, (str, type)):

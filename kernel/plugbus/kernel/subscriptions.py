@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from .asynchrony import is_async
 from .errors import SubscriptionError
 from .events import Event
 
@@ -148,8 +148,7 @@ def check_handler(name: str, handler: object) -> None:
         raise SubscriptionError(name, f"the handler is a {type(handler).__qualname__}, which can't be called")
     while isinstance(handler, partial):
         handler = handler.func
-    kinds = (iscoroutinefunction, isasyncgenfunction)
-    if any(is_kind(one) for is_kind in kinds for one in (handler, type(handler).__call__)):
+    if is_async(handler) or is_async(type(handler).__call__):
         raise SubscriptionError(
             name,
             "the bus is synchronous and the handler is 'async def'; read the events from "
