@@ -181,9 +181,10 @@ def test_the_reference_says_which_keys_of_the_manifest_are_required() -> None:
 def test_every_key_of_the_host_file_is_in_the_reference() -> None:
     found = properties(HostFile)
     selection = found.pop("PluginSelection")
+    deadlines = found.pop("Deadlines")
     (host,) = found.values()
     text = section((REFERENCE / "host-file.md").read_text("utf-8"), "Keys")
-    assert keys(text) == host | {f"plugins.{key}" for key in selection}
+    assert keys(text) == host | {f"plugins.{key}" for key in selection} | {f"deadlines.{key}" for key in deadlines}
 
 
 def test_every_setting_of_the_shipped_plugins_is_in_the_reference() -> None:

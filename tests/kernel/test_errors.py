@@ -18,6 +18,7 @@ from plugbus.kernel import (
     DependentsError,
     FailedDependencyError,
     ForgedEventError,
+    HookTimeoutError,
     KernelClosedError,
     KernelError,
     MetadataError,
@@ -75,6 +76,16 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         MetadataError,
         {"plugin_id": "1a", "faults": ("one thing", "another")},
         "cannot describe plugin '1a': one thing; another",
+    ),
+    (
+        HookTimeoutError,
+        {"plugin_id": "a", "hook": "on_load", "seconds": 2.5, "doing": "a.py:3 in on_load"},
+        "cannot wait for on_load of plugin 'a': it did not return within 2.5 s; it is at a.py:3 in on_load",
+    ),
+    (
+        HookTimeoutError,
+        {"plugin_id": "a", "hook": "open", "seconds": 30.0, "doing": ""},
+        "cannot wait for open of plugin 'a': it did not return within 30 s",
     ),
     (
         PluginExcludedError,
@@ -259,6 +270,7 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     SwapError: RuntimeError,
     PluginUnloadError: ExceptionGroup,
     UndeclaredCapabilityError: RuntimeError,
+    HookTimeoutError: TimeoutError,
     PluginExcludedError: RuntimeError,
     ActivationError: LookupError,
     ServiceNotFoundError: LookupError,

@@ -42,6 +42,7 @@ def test_an_empty_kernel_has_an_empty_report() -> None:
         "is_closed": False,
         "states": {},
         "failures": 0,
+        "hung": [],
         "plugins": [],
         "host_services": [],
         "host_subscriptions": {},

@@ -359,3 +359,19 @@ def test_a_host_quarantines_where_its_file_says_so(tmp_path: Path) -> None:
         with pytest.raises(PluginExcludedError):
             host.kernel.load("alpha")
     assert "quarantine_after" in faults(tmp_path, "quarantine_after: 0\n")[0]
+
+
+def test_a_host_sets_deadlines_where_its_file_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "plugins", "alpha", code="import threading\nthreading.Event().wait(5)\n")
+    write(tmp_path / "plugins", "beta")
+    text = "plugins: {folders: [plugins]}\ndeadlines: {default_s: 30, plugins: {alpha: {open: 0.1}}}\n"
+    with Host.from_file(host_file(tmp_path, text)) as host:
+        assert list(host.kernel.load_all().failed) == ["alpha"]
+        assert [one.hook for one in host.kernel.report().hung] == ["open"]
+
+
+def test_deadlines_of_a_host_file_that_make_no_sense_are_refused(root: Path) -> None:
+    folders = "plugins: {folders: [plugins]}\n"
+    assert "no plugin 'alfa' was found" in faults(root, f"{folders}deadlines: {{plugins: {{alfa: {{open: 1}}}}}}")[0]
+    for text in ("{hooks: {on_lod: 1}}", "{default_s: 0}", "{default_s: soon}"):
+        assert faults(root, f"{folders}deadlines: {text}")

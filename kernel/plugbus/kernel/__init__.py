@@ -12,6 +12,7 @@ from .errors import (
     DependentsError,
     FailedDependencyError,
     ForgedEventError,
+    HookTimeoutError,
     KernelClosedError,
     KernelError,
     MetadataError,
@@ -56,6 +57,7 @@ from .events import (
     SystemShutdown,
 )
 from .exclusion import Exclusion, ExclusionKind
+from .hooks import HookRunner, HungHook
 from .kernel import Kernel
 from .load_cause import LoadCause, LoadCauseKind
 from .locator import Provision, Ref, ServiceLocator, Withdrawal
@@ -88,6 +90,9 @@ __all__ = [
     "ExclusionKind",
     "FailedDependencyError",
     "ForgedEventError",
+    "HookRunner",
+    "HookTimeoutError",
+    "HungHook",
     "InstanceSource",
     "Kernel",
     "KernelClosedError",

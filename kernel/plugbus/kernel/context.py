@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast, overload
 from weakref import WeakSet
 
 from .errors import PluginStateError, ServiceTypeError
@@ -74,6 +74,7 @@ class PluginContext:
         # The bus keeps live subscriptions; those that a plugin cancelled and dropped need no memory here.
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._callbacks: list[Callable[[], object]] = []
+        self._hung_hook = ""
 
     @property
     def plugin_id(self) -> str:
@@ -214,6 +215,10 @@ class PluginContext:
         with self._lock:
             return tuple(self._provisions.values())
 
+    def give_up(self, hook: str) -> None:
+        """Refuse everything from ``close`` on: this hook did not return in time, and may go on for ever."""
+        self._hung_hook = hook
+
     def open_up(self, replacing: PluginContext | None = None) -> None:
         """Make everything that was held back visible in one step, in place of what another context offers.
 
@@ -251,6 +256,8 @@ class PluginContext:
                 if not self._callbacks:
                     self._phase = "closed"
                     self._bus.forget_routes()
+                    if self._hung_hook:
+                        self._bus = self._services = cast("Any", _Refusal(self.plugin_id, self._hung_hook))
                     return
                 callback = self._callbacks.pop()
             try:
@@ -300,3 +307,20 @@ class PluginContext:
     def _refuse_when_closing(self, verb: str) -> None:
         if self._phase in {"closing", "closed"}:
             raise PluginStateError(verb, self.plugin_id, "unloading" if self._phase == "closing" else "unloaded")
+
+
+class _Refusal:
+    """Stand in for the bus and the locator of a plugin whose hook was given up: what it does still is refused."""
+
+    def __init__(self, plugin_id: str, hook: str) -> None:
+        self._facts = plugin_id, hook
+
+    def exchange(self, leaving: object, arriving: object) -> None:
+        """Take nothing away: it is gone already."""
+
+    def forget_routes(self) -> None:
+        """Forget nothing: it is forgotten already."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        plugin_id, hook = self._facts
+        raise PluginStateError("act for", plugin_id, "given up", f"its {hook} did not return in time")

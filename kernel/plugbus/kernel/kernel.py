@@ -11,6 +11,7 @@ from .disabling import Disabling
 from .errors import PluginExcludedError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
 from .exclusion import Quarantine
+from .hooks import Hooks
 from .leaving import claim_leaving
 from .load_cause import WallClock
 from .loading import Loading
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from .hooks import HookRunner
     from .metadata import PluginMetadata
     from .outcomes import LoadReport, SwapReport
     from .report import KernelReport
@@ -58,6 +60,7 @@ class Kernel:
             asked for and nothing provides it.
         quarantine_after: After so many failed loads in a row a plugin is kept out until ``enable``; at least 1, None
             for never.
+        run_hook: Calls the hooks of plugins and their sources, such as with a deadline; None for a plain call.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Kernel:
         depth_limit: int = 64,
         activate_on_demand: bool = False,
         quarantine_after: int | None = None,
+        run_hook: HookRunner | None = None,
     ) -> None:
         self._bus = EventBus(depth_limit=depth_limit)
         self._services = ServiceLocator(preferences, on_missing=self._activate if activate_on_demand else None)
@@ -76,6 +80,7 @@ class Kernel:
         self._transitions = Transitions(self._registry)
         self._config = dict(config or {})
         self._planner = Planner(self._registry, self._transitions, preferences or {})
+        hooks = Hooks(self._transitions, run_hook)
         self._loading = Loading(
             self._bus,
             self._services,
@@ -84,8 +89,10 @@ class Kernel:
             configure or self._configured,
             self._planner,
             Quarantine(quarantine_after),
+            hooks,
         )
         self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
+        self._hooks = hooks
         self._clock = WallClock()
         self._activation = Activation(self._registry, self._planner, self._loading)
         self._is_initialized = False
@@ -154,7 +161,7 @@ class Kernel:
         """Return what there is to say of the kernel and each of its plugins now; ``str()`` makes a table of it."""
         from .reporting import Reporter  # not imported for hosts that never ask
 
-        return Reporter(self._bus, self._services, self._registry, self._transitions, self._clock).report()
+        return Reporter(self._bus, self._services, self._registry, self._transitions, self._hooks, self._clock).report()
 
     def resolve(self, *plugin_ids: str) -> Plan:
         """Return what ``load`` would do, without doing it.

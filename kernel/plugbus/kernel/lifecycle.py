@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .bus import EventBus
     from .events import Event
+    from .hooks import Hooks
     from .load_cause import LoadCause
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
@@ -32,6 +33,7 @@ class LoadedPlugin:
         source: Where it comes from.
         plugin: The plugin itself.
         context: What it did through it is undone at unload.
+        hooks: Calls its hooks.
         cause: Why it was loaded.
         began: What ``perf_counter`` said when its load began.
         load_s: How many seconds it took until ``on_load`` had returned.
@@ -40,6 +42,7 @@ class LoadedPlugin:
     source: PluginSource
     plugin: Plugin
     context: PluginContext
+    hooks: Hooks
     cause: LoadCause = ASKED
     began: float = 0.0
     load_s: float = 0.0
@@ -75,8 +78,11 @@ class PluginBringUp:
         bus: EventBus,
         services: ServiceLocator,
         configure: Callable[[PluginMetadata, Plugin], object],
+        hooks: Hooks,
         cause: LoadCause,
     ) -> None:
+        self._hooks = hooks
+        self._code = hooks.guard(source)
         self._cause = cause
         self._source = source
         self._bus = bus
@@ -107,20 +113,21 @@ class PluginBringUp:
         began = perf_counter()
         metadata = self._source.metadata
         self.step = "open"
-        plugin = self._source.open()
+        plugin = self._code.open()
         _check_identity(plugin, metadata)
         self.step = "configure"
-        config = self._configure(metadata, plugin)
+        config = self._hooks.call(metadata.id, "configure", self._configure, metadata, plugin)
         self._context = context = PluginContext(metadata, self._bus, self._services, config)
         self.step = "on_load"
-        plugin.on_load(context)
+        self._hooks.call_for(context, "on_load", plugin.on_load, context)
         self.step = "provide"
         offered = {str(one.key) for one in context.provisions}
         missing = tuple(str(one) for one in metadata.provides if not one.is_label and str(one) not in offered)
         if missing:
             raise UndeclaredCapabilityError(metadata.id, missing)
         _subscribe_on_event(plugin, context)
-        return LoadedPlugin(self._source, plugin, context, self._cause, began, perf_counter() - began)
+        load_s = perf_counter() - began
+        return LoadedPlugin(self._source, plugin, context, self._hooks, self._cause, began, load_s)
 
     def reveal(self, loaded: LoadedPlugin, replacing: LoadedPlugin | None = None) -> None:
         """Make everything that the plugin offers visible, in place of another plugin's if given."""
@@ -130,7 +137,7 @@ class PluginBringUp:
         """Leave nothing of the load behind; what fails on the way is kept in ``undo_failures``."""
         plugin_id = self._source.metadata.id
         failures = [] if self._context is None else list(_release(plugin_id, self._context))
-        failures.extend(_close(plugin_id, self._source))
+        failures.extend(_close(plugin_id, self._code))
         self.undo_failures = tuple(failures)
 
 
@@ -146,7 +153,7 @@ def take_down(loaded: LoadedPlugin, on_withdrawn: Callable[[tuple[Provision, ...
     failures: list[StepFailure] = []
     on_withdrawn(loaded.context.withdraw())
     try:
-        loaded.plugin.on_unload(loaded.context)
+        loaded.hooks.call_for(loaded.context, "on_unload", loaded.plugin.on_unload, loaded.context)
     except BaseException as error:  # noqa: BLE001 - the remaining steps must run; the kernel raises it at the end
         failures.append(StepFailure(plugin_id, "on_unload", error))
     failures.extend(StepFailure(plugin_id, "undo", error) for error in loaded.context.close())

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bus import EventBus
     from .events import KernelEvent
     from .exclusion import Exclusion, Quarantine
+    from .hooks import Hooks
     from .lifecycle import LoadedPlugin
     from .locator import Provision, ServiceLocator
     from .metadata import PluginMetadata
@@ -50,6 +51,7 @@ class Loading:
         configure: Callable[[PluginMetadata, Plugin], object],
         planner: Planner,
         quarantine: Quarantine,
+        hooks: Hooks,
     ) -> None:
         self._bus = bus
         self._services = services
@@ -58,6 +60,7 @@ class Loading:
         self._configure = configure
         self._planner = planner
         self._quarantine = quarantine
+        self._hooks = hooks
         # Why what is claimed is to be loaded.
         self._causes: dict[str, LoadCause] = {}
 
@@ -146,7 +149,7 @@ class Loading:
 
     def bring_up(self, source: PluginSource, cause: LoadCause) -> PluginBringUp:
         """Return the steps of loading one plugin."""
-        return PluginBringUp(source, self._bus, self._services, self._configure, cause)
+        return PluginBringUp(source, self._bus, self._services, self._configure, self._hooks, cause)
 
     def report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[StepFailure]:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .exclusion import Exclusion
+    from .hooks import HungHook
     from .load_cause import LoadCause
     from .registry import PluginFailure, PluginState
 
@@ -86,12 +87,14 @@ class KernelReport:
     Args:
         is_closed: It was shut down.
         plugins: The registered plugins, in the order of their ids.
+        hung: The calls of hooks that were given up and have not ended.
         host_services: What the host provides itself, in the order of names.
         host_subscriptions: What the host subscribed to, to how many subscriptions.
     """
 
     is_closed: bool
     plugins: tuple[PluginReport, ...]
+    hung: tuple[HungHook, ...] = ()
     host_services: tuple[str, ...] = ()
     host_subscriptions: Mapping[str, int] = field(default_factory=dict, hash=False)
 
@@ -126,6 +129,10 @@ class KernelReport:
             "is_closed": self.is_closed,
             "states": self.states,
             "failures": self.failures,
+            "hung": [
+                {"plugin_id": one.plugin_id, "hook": one.hook, "running_s": one.running_s, "doing": one.doing}
+                for one in self.hung
+            ],
             "plugins": [one.as_dict() for one in self.plugins],
             "host_services": list(self.host_services),
             "host_subscriptions": dict(self.host_subscriptions),
@@ -144,6 +151,7 @@ class KernelReport:
                 yield f"'{one.id}' failed in {one.failure.step}: {one.failure.message}"
             if one.exclusion is not None:
                 yield f"'{one.id}' is {one.exclusion}"
+        yield from map(str, self.hung)
         if self.host_services:
             yield f"the host provides {', '.join(self.host_services)}"
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .bus import EventBus
+    from .hooks import Hooks
     from .lifecycle import LoadedPlugin
     from .load_cause import WallClock
     from .locator import ServiceLocator
@@ -29,6 +30,7 @@ class Reporter:
         services: Of the kernel.
         registry: Of the kernel.
         transitions: Of the kernel.
+        hooks: Of the kernel.
         clock: Tells when a load began.
     """
 
@@ -38,12 +40,14 @@ class Reporter:
         services: ServiceLocator,
         registry: PluginRegistry,
         transitions: Transitions,
+        hooks: Hooks,
         clock: WallClock,
     ) -> None:
         self._bus = bus
         self._services = services
         self._registry = registry
         self._transitions = transitions
+        self._hooks = hooks
         self._clock = clock
 
     def report(self) -> KernelReport:
@@ -81,6 +85,7 @@ class Reporter:
         return KernelReport(
             is_closed=is_closed,
             plugins=plugins,
+            hung=self._hooks.hung,
             host_services=tuple(services.get(HOST, ())),
             host_subscriptions=_counted(subscriptions.get("", {})),
         )

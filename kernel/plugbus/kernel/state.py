@@ -10,10 +10,11 @@ from .plugin import Plugin
 from .versions import parse_version
 
 if TYPE_CHECKING:
+    from .lifecycle import LoadedPlugin
     from .versions import Version
 
 
-def hand_over(old: Plugin, new: Plugin) -> None:
+def hand_over(old: LoadedPlugin, new: LoadedPlugin) -> None:
     """Let ``new`` restore what ``old`` saves, if that is anything.
 
     Raises:
@@ -21,18 +22,18 @@ def hand_over(old: Plugin, new: Plugin) -> None:
         Exception: Whatever the two hooks raise.
     """
     # A plugin by its shape alone may know nothing of states.
-    save, restore = getattr(old, "save_state", None), getattr(new, "restore_state", None)
+    save, restore = getattr(old.plugin, "save_state", None), getattr(new.plugin, "restore_state", None)
     if save is None or restore is None:
         return
-    state = save()
+    state: object = old.hooks.call_for(old.context, "save_state", save)
     if not isinstance(state, Mapping):
         raise StateError(f"it is a {type(state).__qualname__}, not a mapping")
     if not state:
         return
-    saved, read = _form_of(old), _form_of(new)
+    saved, read = _form_of(old.plugin), _form_of(new.plugin)
     if saved.major != read.major:
         raise StateError(f"it has version {saved.text}, and version {read.text} is what the successor reads")
-    restore(state)
+    new.hooks.call_for(new.context, "restore_state", restore, state)
 
 
 def _form_of(plugin: Plugin) -> Version:

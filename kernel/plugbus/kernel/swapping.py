@@ -147,7 +147,7 @@ class Swap:
             loaded = self._loading.carry_out(self._needed)
             new = bring_up.prepare()
             step = lambda: "hand_over"  # noqa: E731 - see above
-            hand_over(old.plugin, new.plugin)
+            hand_over(old, new)
             step = lambda: "switch"  # noqa: E731 - see above
             return new, self._switch(bring_up, old, new, plan)
         except BaseException as error:

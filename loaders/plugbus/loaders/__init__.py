@@ -1,5 +1,6 @@
 """How plugins are found and brought in, and the host that puts a kernel together from a file."""
 
+from .deadlines import DeadlineRunner
 from .directory import BrokenPlugin, DirectoryLoader, DirectorySource, Discovery
 from .directory import DirectoryLoader as DynamicPluginLoader
 from .documents import Document, JsonValue, parse_document, read_document
@@ -18,6 +19,7 @@ __all__ = [
     "HOST_FILE_NAME",
     "MANIFEST_NAME",
     "BrokenPlugin",
+    "DeadlineRunner",
     "DirectoryLoader",
     "DirectorySource",
     "Discovery",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from plugbus.kernel import Kernel, KernelError
 
+from .deadlines import DeadlineRunner
 from .directory import BrokenPlugin, DirectoryLoader, DirectorySource
 from .documents import Document, read_document
 from .errors import PluginFolderError
 from .faults import DocumentError, Fault
-from .hostfile import HostFile
+from .hostfile import Deadlines, HostFile
 from .sections import validate_section
 from .validation import validate
 
@@ -96,6 +97,7 @@ class Host:
             configure=self._configure,
             activate_on_demand=file.activate_on_demand,
             quarantine_after=file.quarantine_after,
+            run_hook=_runner(file.deadlines),
         )
         for source in found:
             if source not in self._disabled:
@@ -175,6 +177,7 @@ class Host:
             *((("plugins", "disabled", place), one) for place, one in enumerate(file.plugins.disabled)),
             *((("preferences", key), one) for key, one in file.preferences.items()),
             *((("config", key), key) for key in file.config),
+            *((("deadlines", "plugins", key), key) for key in file.deadlines.plugins),
         ]
         faults = [
             self._fault(path, f"no plugin '{plugin_id}' was found", _offer(plugin_id, known))
@@ -199,6 +202,15 @@ class Host:
         if model is None:
             return section
         return validate_section(model, self._settings.document, ("config", metadata.id))
+
+
+def _runner(deadlines: Deadlines) -> DeadlineRunner | None:
+    """Return what calls the hooks; None, which is a plain call, where no deadline is set."""
+    if deadlines == Deadlines():
+        return None
+    hooks = {str(hook): limit_s for hook, limit_s in deadlines.hooks.items()}
+    plugins = {one: {str(hook): limit_s for hook, limit_s in own.items()} for one, own in deadlines.plugins.items()}
+    return DeadlineRunner(deadlines.default_s, hooks=hooks, plugins=plugins)
 
 
 def _offer(wanted: str, known: Iterable[str]) -> str:

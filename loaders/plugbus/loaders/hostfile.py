@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import threading
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .deadlines import HookName  # noqa: TC001 - pydantic reads the annotation at run time
 from .manifest import CapabilityText  # noqa: TC001 - pydantic reads the annotation at run time
 
 HOST_FILE_NAME: Final = "plugbus.yaml"
@@ -21,6 +23,19 @@ class PluginSelection(_Strict):
     folders: list[str] = Field(default=[], description="Folders of plugin folders, relative to this file.")
     enabled: list[str] | None = Field(default=None, description="Ids to use; all that are found if left out.")
     disabled: list[str] = Field(default=[], description="Ids not to use.")
+
+
+Seconds = Annotated[float, Field(gt=0, le=threading.TIMEOUT_MAX)]
+
+
+class Deadlines(_Strict):
+    """How long hooks may take, in seconds."""
+
+    default_s: Seconds | None = Field(default=None, description="For every hook; none if left out.")
+    hooks: dict[HookName, Seconds] = Field(default={}, description="Hook to its own deadline.")
+    plugins: dict[str, dict[HookName, Seconds]] = Field(
+        default={}, description="Plugin id to the deadlines of its hooks."
+    )
 
 
 class HostFile(_Strict):
@@ -39,4 +54,5 @@ class HostFile(_Strict):
     quarantine_after: int | None = Field(
         default=None, ge=1, description="Keep a plugin out after so many failed loads in a row."
     )
+    deadlines: Deadlines = Field(default=Deadlines(), description="How long hooks may take.")
     artifacts: str | None = Field(default=None, description="Where runs are kept, relative to this file.")

@@ -15,6 +15,7 @@ from .changes import (
 )
 from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError, SubscriptionOrderError
 from .exclusion import ActivationError, PluginExcludedError
+from .hooks import HookTimeoutError
 from .naming import CapabilityNameError, ContractError, MetadataError, VersionError, VersionRangeError
 from .plugins import KernelClosedError, PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError
 from .resolution import CycleError, FailedDependencyError, ResolutionError
@@ -31,6 +32,7 @@ __all__ = [
     "DependentsError",
     "FailedDependencyError",
     "ForgedEventError",
+    "HookTimeoutError",
     "KernelClosedError",
     "KernelError",
     "MetadataError",
