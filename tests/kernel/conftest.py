@@ -84,6 +84,8 @@ def _wait_until_it_waits(thread: threading.Thread) -> None:
         time.sleep(0)
         frame = sys._current_frames().get(thread.ident or 0)
         here = None if frame is None else (frame.f_code, frame.f_lasti)
+        while frame is not None and frame.f_code.co_filename == threading.__file__:
+            frame = frame.f_back  # waiting for an event is waiting inside the kernel, too
         is_inside = frame is not None and frame.f_code.co_filename in SOURCES
         times = times + 1 if is_inside and here == place else 0
         place = here

@@ -32,9 +32,16 @@ from plugbus.kernel import (
     PluginUnloadError,
     PublishDepthError,
     ResolutionError,
+    ScopeCloseError,
+    ScopeError,
+    ServiceBuildError,
+    ServiceCircleError,
+    ServiceCloseError,
     ServiceExistsError,
     ServiceNotFoundError,
+    ServiceTimeoutError,
     ServiceTypeError,
+    ServiceWithdrawnError,
     StateError,
     SubscriptionError,
     SubscriptionOrderError,
@@ -206,6 +213,49 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         "cannot get service 'a' as Viewer: it is a Trainer",
     ),
     (
+        ServiceWithdrawnError,
+        {"key": "a", "near": (), "known": ()},
+        "cannot get service 'a': its provider has withdrawn it; ask again for who provides it now",
+    ),
+    (
+        ServiceBuildError,
+        {"key": "a", "owner": "p", "cause": "ValueError: no"},
+        "cannot build service 'a' of 'p': ValueError: no",
+    ),
+    (
+        ServiceCircleError,
+        {"path": ("a", "b", "a")},
+        (
+            "cannot build service 'a': it is needed to build itself: a -> b -> a; "
+            "let one of them ask for the other when it is used, not when it is built"
+        ),
+    ),
+    (
+        ServiceCloseError,
+        {"key": "a", "owner": "p", "cause": "ValueError: no"},
+        "cannot close service 'a' of 'p': ValueError: no",
+    ),
+    (
+        ServiceTimeoutError,
+        {"key": "a", "timeout_s": 1.5, "near": (), "known": ()},
+        "cannot get service 'a': nothing has provided it within 1.5 s",
+    ),
+    (
+        ServiceTimeoutError,
+        {"key": "a", "timeout_s": 2, "near": ("b",), "known": ("b", "c")},
+        "cannot get service 'a': nothing has provided it within 2 s; did you mean 'b'?",
+    ),
+    (
+        ServiceTimeoutError,
+        {"key": "a", "timeout_s": 2, "near": (), "known": ("b", "c")},
+        "cannot get service 'a': nothing has provided it within 2 s; provided are 'b', 'c'",
+    ),
+    (
+        ScopeError,
+        {"key": "a", "cause": "the scope is closed", "remedy": "open a new one"},
+        "cannot get service 'a': the scope is closed; open a new one",
+    ),
+    (
         SubscriptionError,
         {"selector": "loss", "cause": "the handler can't be called"},
         "cannot subscribe to 'loss': the handler can't be called",
@@ -249,7 +299,7 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
 NAMES = [kind.__name__ for kind, _, _ in EXAMPLES]
 
 # Those that are made in another way than all the rest, and tested by themselves below.
-OTHERS = {KernelError, CycleError, PluginUnloadError}
+OTHERS = {KernelError, CycleError, PluginUnloadError, ScopeCloseError}
 
 BUILT_INS: dict[type[KernelError], type[Exception]] = {
     VersionError: ValueError,
@@ -277,6 +327,13 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     AmbiguousServiceError: LookupError,
     ServiceExistsError: ValueError,
     ServiceTypeError: TypeError,
+    ServiceWithdrawnError: LookupError,
+    ServiceBuildError: RuntimeError,
+    ServiceCircleError: RuntimeError,
+    ServiceCloseError: RuntimeError,
+    ServiceTimeoutError: TimeoutError,
+    ScopeError: RuntimeError,
+    ScopeCloseError: ExceptionGroup,
     SubscriptionError: TypeError,
     SubscriptionOrderError: ValueError,
     PayloadTypeError: TypeError,
@@ -416,6 +473,15 @@ def test_an_unload_error_survives_pickling() -> None:
     assert isinstance(twin, PluginUnloadError)
     assert str(twin) == str(unload_error())
     assert [str(one) for one in twin.exceptions] == [str(one) for one in unload_error().exceptions]
+
+
+def test_an_error_of_a_scope_holds_all_and_its_parts_are_of_its_kind() -> None:
+    error = ScopeCloseError("cannot close a scope", [ServiceCloseError("a", "p", "no"), ValueError("no")])
+
+    own, rest = through_pickling(error), error.split(ValueError)[1]
+    for one, count in ((own, 2), (rest, 1)):
+        assert isinstance(one, ScopeCloseError)
+        assert (one.message, len(one.exceptions)) == ("cannot close a scope", count)
 
 
 def test_a_part_of_an_unload_error_is_an_unload_error() -> None:

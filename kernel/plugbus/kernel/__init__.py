@@ -26,9 +26,16 @@ from .errors import (
     PluginUnloadError,
     PublishDepthError,
     ResolutionError,
+    ScopeCloseError,
+    ScopeError,
+    ServiceBuildError,
+    ServiceCircleError,
+    ServiceCloseError,
     ServiceExistsError,
     ServiceNotFoundError,
+    ServiceTimeoutError,
     ServiceTypeError,
+    ServiceWithdrawnError,
     StateError,
     SubscriptionError,
     SubscriptionOrderError,
@@ -57,19 +64,22 @@ from .events import (
     SystemShutdown,
 )
 from .exclusion import Exclusion, ExclusionKind
+from .handles import Ref, Withdrawal
 from .hooks import HookRunner, HungHook
 from .kernel import Kernel
 from .load_cause import LoadCause, LoadCauseKind
-from .locator import Provision, Ref, ServiceLocator, Withdrawal
+from .locator import ServiceLocator
 from .metadata import PluginMetadata
 from .outcomes import LoadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
+from .providers import Provision
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
 from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
 from .subscriptions import Subscription
 from .versions import Version, parse_version
+from .watching import ChangeHandler, ChangeKind, ServiceChange
 
 __all__ = [
     "ActivationError",
@@ -78,6 +88,8 @@ __all__ = [
     "CapabilityNameError",
     "CapabilityProvided",
     "CapabilityWithdrawn",
+    "ChangeHandler",
+    "ChangeKind",
     "ContractError",
     "CustomEvent",
     "CycleError",
@@ -136,10 +148,18 @@ __all__ = [
     "Ref",
     "Requirement",
     "ResolutionError",
+    "ScopeCloseError",
+    "ScopeError",
+    "ServiceBuildError",
+    "ServiceChange",
+    "ServiceCircleError",
+    "ServiceCloseError",
     "ServiceExistsError",
     "ServiceLocator",
     "ServiceNotFoundError",
+    "ServiceTimeoutError",
     "ServiceTypeError",
+    "ServiceWithdrawnError",
     "StateError",
     "SubscriberFailed",
     "Subscription",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast, overlo
 from weakref import WeakSet
 
 from .errors import PluginStateError, ServiceTypeError
-from .locator import Provision
+from .handles import Ref
+from .providers import Provision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .subscriptions import Subscription
+    from .watching import ChangeHandler, Exchange, ServiceChange
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event")
@@ -70,6 +72,11 @@ class PluginContext:
         self._lock = threading.Lock()
         self._phase = "loading"
         self._provisions: dict[int, Provision] = {}
+        self._left: tuple[Provision, ...] = ()
+        # Changes that are not yet told to others; told when no lock is held, and not before the load is done.
+        self._untold: list[Exchange] = []
+        self._is_telling = False
+        self._watches: list[Callable[[], None]] = []
         self._held_back: list[Subscription] = []
         # The bus keeps live subscriptions; those that a plugin cancelled and dropped need no memory here.
         self._subscriptions: WeakSet[Subscription] = WeakSet()
@@ -108,21 +115,52 @@ class PluginContext:
         """Return what this plugin sees of the bus: ``publish`` and ``subscribe``, owned like all the rest."""
         return self
 
-    def provide(self, capability: Capability[T], provided: T) -> Callable[[], None]:
+    def provide(
+        self, capability: Capability[T], provided: T, *, health: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
         """Offer an object under a capability; return a function that withdraws it earlier than at unload.
+
+        Args:
+            capability: What it is offered under.
+            provided: The object.
+            health: Tells how the object is; see ``ServiceLocator.check_health``.
 
         Raises:
             ContractError: The object does not satisfy the contract.
         """
-        return self._offer(capability, provided)
+        return self._offer(Provision(capability, provided, self.plugin_id, health=health))
 
-    def register_service(self, name: str, service: object) -> Callable[[], None]:
+    def provide_lazy(
+        self,
+        capability: Capability[T],
+        factory: Callable[[], T],
+        *,
+        close: Callable[[T], object] | None = None,
+        health: Callable[[T], object] | None = None,
+    ) -> Callable[[], None]:
+        """Offer what ``factory()`` makes when it is first wanted; return a function that withdraws it.
+
+        Args:
+            capability: What it is offered under.
+            factory: Called once, in the thread that wants the object first; others wait meanwhile. If it raises, the
+                next who wants the object tries again.
+            close: Called with the object at unload, among the callbacks of ``on_unload``, if it was built.
+            health: Called with the object to tell how it is, if it was built; see ``ServiceLocator.check_health``.
+
+        Raises:
+            TypeError: A callable is ``async def``, which nothing awaits.
+        """
+        return self._offer(self._services.lazy(capability, factory, self.plugin_id, close=close, health=health))
+
+    def register_service(
+        self, name: str, service: object, *, health: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
         """Offer an object under a name of its own; return a function that withdraws it earlier than at unload.
 
         Raises:
             ServiceExistsError: The name is taken; while ``on_load`` runs, raised when it returned.
         """
-        return self._offer(name, service)
+        return self._offer(Provision(name, service, self.plugin_id, health=health))
 
     @overload
     def get_service(self, key: Capability[T]) -> T | None: ...
@@ -156,8 +194,39 @@ class PluginContext:
         return found
 
     def all(self, capability: Capability[T]) -> tuple[T, ...]:
-        """Return everything that is provided under a capability."""
-        return self._services.all(capability)
+        """Return everything that is provided under a capability; while ``on_load`` runs, what it offers itself too."""
+        others = self._services.all(capability)
+        own = self._own_offers(capability)
+        return (*others, *(one.provided for one in own)) if own else others
+
+    def ref(self, capability: Capability[T]) -> Ref[T]:
+        """Return a handle on a capability that follows whoever provides it; what it watches is owned by the plugin."""
+        return Ref(self._services, capability, self)
+
+    def watch(self, key: Capability[Any] | str, on_change: ChangeHandler) -> Callable[[], None]:
+        """Call ``on_change(change)`` when a provider of ``key`` comes, goes or is replaced; return the undo.
+
+        Nothing is told before ``on_load`` has returned, and once the unload has begun. It is called in the thread that
+        made the change, when the change is done; what it raises is logged and published as ``SubscriberFailed``.
+        """
+
+        def tell(change: ServiceChange) -> None:
+            if self._phase == "active":
+                on_change(change)
+
+        tell.__qualname__ = getattr(on_change, "__qualname__", type(on_change).__qualname__)
+        with self._lock:
+            self._refuse_when_closing("watch for")
+            undo = self._services.watch(key, tell, owner=self.plugin_id)
+            self._watches.append(undo)
+
+        def stop() -> None:
+            with self._lock:
+                if undo in self._watches:
+                    self._watches.remove(undo)
+            undo()
+
+        return stop
 
     @overload
     def subscribe(
@@ -222,35 +291,62 @@ class PluginContext:
     def open_up(self, replacing: PluginContext | None = None) -> None:
         """Make everything that was held back visible in one step, in place of what another context offers.
 
+        ``announce`` tells others of it.
+
         Raises:
             ServiceExistsError: A name is taken; nothing became visible.
         """
         with self._lock:
             leaving = () if replacing is None else replacing._give_up()
             try:
-                self._services.exchange(leaving, tuple(self._provisions.values()))
+                exchange = self._services.switch(leaving, tuple(self._provisions.values()))
             except BaseException:
                 if replacing is not None:
                     replacing._take_back(leaving)
                 raise
+            self._untold.append(exchange)
             held_back, self._held_back = self._held_back, []
             self._phase = "active"
         old = () if replacing is None else replacing._live_subscriptions()
         self._bus.hand_over(old, held_back)
 
     def withdraw(self) -> tuple[Provision, ...]:
-        """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided."""
+        """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided.
+
+        ``announce`` tells others of it.
+        """
         with self._lock:
             self._phase = "closing"
             provisions = tuple(self._provisions.values())
             self._provisions.clear()
             self._held_back.clear()
+            self._left += provisions
+            watches, self._watches = self._watches, []
         self._bus.exchange(self._live_subscriptions(), ())
-        self._services.exchange(provisions, ())
+        for stop in watches:
+            stop()
+        with self._lock:
+            self._untold.append(self._services.switch(provisions, ()))
         return provisions
 
+    def announce(self) -> None:
+        """Tell others what became visible and what was withdrawn; from now on each change is told at once.
+
+        Called by the kernel when a load, an unload or a swap has come so far, with no lock held.
+
+        Raises:
+            BaseException: Somebody who was told was interrupted; all have been told.
+        """
+        self._is_telling = True
+        self._tell()
+
     def close(self) -> Iterator[BaseException]:
-        """Run the callbacks, the last one first, and yield what they raise; none keeps the others from running."""
+        """Run the callbacks, the last one first, and yield what they raise; none keeps the others from running.
+
+        What is offered lazily, or for each scope, is closed among them, in the place where it was offered.
+        """
+        for one in self._left:
+            one.leases.end()
         while True:
             with self._lock:
                 if not self._callbacks:
@@ -265,33 +361,60 @@ class PluginContext:
             except BaseException as error:  # noqa: BLE001 - the caller decides; the remaining callbacks must run
                 yield error
 
-    def _offer(self, key: Capability[Any] | str, provided: object) -> Callable[[], None]:
-        provision = Provision(key, provided, self.plugin_id)
+    def _offer(self, provision: Provision) -> Callable[[], None]:
         self._services.check(provision)
         with self._lock:
             self._refuse_when_closing("provide for")
             if self._phase == "active":
-                self._services.exchange((), (provision,))
+                self._untold.append(self._services.switch((), (provision,)))
             self._provisions[id(provision)] = provision
+            if type(provision) is not Provision:
+                self._callbacks.append(provision.end)
+        self._tell()
 
         def withdraw() -> None:
             with self._lock:
                 present = self._provisions.pop(id(provision), None)
-                if present is not None and self._phase == "active":
-                    self._services.exchange((provision,), ())
+                if present is None:
+                    return
+                if self._phase == "active":
+                    self._untold.append(self._services.switch((provision,), ()))
+            try:
+                self._tell()
+            finally:
+                self._services.end((provision,))
 
         return withdraw
 
+    def _tell(self) -> None:
+        """Tell others of the changes that are made, in their order; each is told by one thread."""
+        errors: list[BaseException] = []
+        while self._is_telling:
+            with self._lock:
+                if not self._untold:
+                    break
+                exchange = self._untold.pop(0)
+            try:
+                self._services.tell(exchange)
+            except BaseException as error:  # noqa: BLE001 - raised when all is told
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
     def _own(self, key: str) -> Provision | None:
         """Return what this plugin itself has offered and holds back still."""
+        return next(iter(self._own_offers(key)), None)
+
+    def _own_offers(self, key: str) -> tuple[Provision, ...]:
         if self._phase != "loading":
-            return None
-        return next((one for one in self.provisions if one.key == key), None)
+            return ()
+        return tuple(one for one in self.provisions if one.key == key)
 
     def _give_up(self) -> tuple[Provision, ...]:
         with self._lock:
             given = tuple(self._provisions.values())
             self._provisions.clear()
+            self._left = given
             self._phase = "closing"
             return given
 
@@ -302,6 +425,7 @@ class PluginContext:
     def _take_back(self, given: tuple[Provision, ...]) -> None:
         with self._lock:
             self._provisions.update((id(one), one) for one in given)
+            self._left = ()
             self._phase = "active"
 
     def _refuse_when_closing(self, verb: str) -> None:

@@ -75,7 +75,11 @@ class Kernel:
         run_hook: HookRunner | None = None,
     ) -> None:
         self._bus = EventBus(depth_limit=depth_limit)
-        self._services = ServiceLocator(preferences, on_missing=self._activate if activate_on_demand else None)
+        self._services = ServiceLocator(
+            preferences,
+            on_missing=self._activate if activate_on_demand else None,
+            announce=self._bus.publish_kernel_event,
+        )
         self._registry = PluginRegistry()
         self._transitions = Transitions(self._registry)
         self._config = dict(config or {})

@@ -17,18 +17,28 @@ class LeaseCount:
     the last use is over, the callbacks of ``when_idle`` run in the thread that released it.
     """
 
-    __slots__ = ("_callbacks", "_count", "_is_retired", "_lock")
+    __slots__ = ("_callbacks", "_count", "_is_ended", "_is_retired", "_lock")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
         self._is_retired = False
+        self._is_ended = False
         self._callbacks: list[Callable[[], object]] = []
 
     @property
     def count(self) -> int:
         """Return how many uses there are now."""
         return self._count
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether the provider is gone, also for those who still use it."""
+        return self._is_ended
+
+    def end(self) -> None:
+        """Say that the provider is gone: its plugin was unloaded, whatever uses of it there are."""
+        self._is_ended = True
 
     def acquire(self) -> bool:
         """Count a use; tell whether the provider still takes any."""

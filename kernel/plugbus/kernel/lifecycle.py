@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from .events import Event
     from .hooks import Hooks
     from .load_cause import LoadCause
-    from .locator import Provision, ServiceLocator
+    from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .plugin import PluginSource
+    from .providers import Provision
 
 
 @value(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError
 from .events import (
-    CapabilityProvided,
-    CapabilityWithdrawn,
     PluginFailed,
     PluginLoaded,
     PluginQuarantined,
@@ -30,10 +28,11 @@ if TYPE_CHECKING:
     from .exclusion import Exclusion, Quarantine
     from .hooks import Hooks
     from .lifecycle import LoadedPlugin
-    from .locator import Provision, ServiceLocator
+    from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .planning import Planner
     from .plugin import Plugin, PluginSource
+    from .providers import Provision
     from .registry import PluginFailure, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
@@ -155,24 +154,19 @@ class Loading:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
         return self._tell(_failed(metadata, one.step, one.error) for one in failures)
 
-    def announce_swap(
-        self, old: LoadedPlugin, new: LoadedPlugin, provided: Iterable[Provision], *, is_new: bool
-    ) -> list[StepFailure]:
+    def announce_swap(self, old: LoadedPlugin, new: LoadedPlugin, *, is_new: bool) -> list[StepFailure]:
         """Publish that a plugin took another one's place; return what comes back in place of raising it.
 
         Args:
             old: The plugin that went.
             new: The plugin that took its place.
-            provided: What the old one had provided.
             is_new: The swap has registered the new one too.
         """
         was, now = old.context.metadata, new.context.metadata
-        events: list[KernelEvent] = [PluginRegistered(now.id, now.version)] if is_new else []
-        events += [CapabilityProvided(str(one.key), now.id) for one in new.context.provisions]
-        events += [CapabilityWithdrawn(str(one.key), was.id) for one in provided]
-        if now.id != was.id:
-            events.append(PluginLoaded(now.id, now.version))
-        return self._tell((*events, PluginSwapped(was.id, now.id, was.version, now.version)))
+        failures = self._tell((PluginRegistered(now.id, now.version),)) if is_new else []
+        failures += self._tell_offers(new)
+        loaded = (PluginLoaded(now.id, now.version),) if now.id != was.id else ()
+        return failures + self._tell((*loaded, PluginSwapped(was.id, now.id, was.version, now.version)))
 
     def take_down_swapped(self, old: LoadedPlugin, *, is_same: bool) -> list[StepFailure]:
         """Unload a plugin whose place is taken; return everything that went wrong."""
@@ -266,8 +260,7 @@ class Loading:
 
     def _announce(self, loaded: LoadedPlugin) -> None:
         metadata = loaded.context.metadata
-        for provision in loaded.context.provisions:
-            self._bus.publish_kernel_event(CapabilityProvided(str(provision.key), metadata.id))
+        loaded.context.announce()
         self._bus.publish_kernel_event(PluginLoaded(metadata.id, metadata.version))
 
     def _refuse_when_lost(self, metadata: PluginMetadata, failures: Mapping[str, PluginFailure]) -> None:
@@ -327,8 +320,8 @@ class Loading:
         metadata = loaded.context.metadata
         untold: list[StepFailure] = []
 
-        def on_withdrawn(provisions: tuple[Provision, ...]) -> None:
-            untold.extend(self._tell(CapabilityWithdrawn(str(one.key), plugin_id) for one in provisions))
+        def on_withdrawn(_provisions: tuple[Provision, ...]) -> None:
+            untold.extend(self._tell_offers(loaded))
 
         failures = take_down(loaded, on_withdrawn)
         with self._transitions.lock:
@@ -338,6 +331,14 @@ class Loading:
         events = [_failed(metadata, one.step, one.error) for one in failures]
         untold += self._tell((*events, PluginUnloaded(plugin_id, metadata.version)))
         return [*failures, *untold]
+
+    def _tell_offers(self, loaded: LoadedPlugin) -> list[StepFailure]:
+        """Tell what a plugin provides, or does no longer, on the way of a change that has to run to its end."""
+        try:
+            loaded.context.announce()
+        except BaseException as error:  # noqa: BLE001 - an interrupted subscriber; raised when the change is done
+            return [StepFailure(loaded.context.plugin_id, "publish", error)]
+        return []
 
     def _tell(self, events: Iterable[KernelEvent]) -> list[StepFailure]:
         """Publish on the way of a change that has to run to its end: return what comes back in place of raising it."""

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .capabilities import Capability
-from .errors import AmbiguousServiceError, ServiceExistsError, ServiceNotFoundError, ServiceTypeError, near_names
-from .leases import LeaseCount
-from .values import field, value
+from .errors import (
+    AmbiguousServiceError,
+    ServiceExistsError,
+    ServiceNotFoundError,
+    ServiceTypeError,
+    ServiceWithdrawnError,
+    near_names,
+)
+from .handles import Ref, Withdrawal
+from .instances import Builds
+from .providers import LazyProvision, Provision, end_when_idle
+from .watching import Exchange, Watch, Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
-    from types import TracebackType
+
+    from .events import KernelEvent
+    from .watching import ChangeHandler
 
 T = TypeVar("T")
-
-
-@value(frozen=True, slots=True, eq=False)
-class Provision:
-    """One object that one owner provides under one key.
-
-    Args:
-        key: A capability, or the name of a service.
-        provided: The object.
-        owner: A plugin's id, or ``host``.
-        leases: Counts the uses that are under way.
-    """
-
-    key: Capability[Any] | str
-    provided: Any
-    owner: str
-    leases: LeaseCount = field(default_factory=LeaseCount)
 
 
 class ServiceLocator:
@@ -47,16 +41,25 @@ class ServiceLocator:
         preferences: Capability or name to the id of the plugin that is to provide it.
         on_missing: Asked, without a lock, when nothing is provided under a key that is wanted: see to it that something
             is, and tell whether it is worth looking again. What it raises goes to the caller.
+        announce: Publishes the events ``CapabilityProvided`` and ``CapabilityWithdrawn``; called without a lock, once
+            for each change.
     """
 
     def __init__(
-        self, preferences: Mapping[str, str] | None = None, *, on_missing: Callable[[str], bool] | None = None
+        self,
+        preferences: Mapping[str, str] | None = None,
+        *,
+        on_missing: Callable[[str], bool] | None = None,
+        announce: Callable[[KernelEvent], object] | None = None,
     ) -> None:
         self._preferences = dict(preferences or {})
         self._on_missing = on_missing
+        self._watches = Watches(announce)
+        self._builds = Builds()
         self._lock = threading.Lock()
         self._provisions: dict[str, tuple[Provision, ...]] = {}
-        # What get() answers. Keys with no provider, or several and no preference, are not in it.
+        # What get() answers. Keys with no provider, or several and no preference, are not in it, and neither is what is
+        # not built yet.
         self._chosen: dict[str, Any] = {}
 
     @overload
@@ -76,6 +79,8 @@ class ServiceLocator:
             ServiceNotFoundError: Nothing is; names what is there and what is near.
             AmbiguousServiceError: Several are, and the host named no preference.
             ServiceTypeError: It is of another type than expected; names both.
+            ServiceBuildError: It had to be built, and that failed; the next who asks tries again.
+            ServiceCircleError: It is being built, and needs itself for that.
         """
         if expected is None:
             # What programs call in their loops: nothing but this question comes before it.
@@ -113,9 +118,9 @@ class ServiceLocator:
 
         The use is counted: a provider that is swapped is unloaded when the last one is over.
         """
-        provision = self._acquire(key)
+        provision, found = self._acquire_built(key)
         try:
-            yield provision.provided
+            yield found
         finally:
             provision.leases.release()
 
@@ -128,8 +133,19 @@ class ServiceLocator:
     @overload
     def all(self, key: str) -> tuple[object, ...]: ...
     def all(self, key: Capability[Any] | str) -> tuple[Any, ...]:
-        """Return everything that is provided under ``key``, in the order in which it was provided."""
-        return tuple(one.provided for one in self._provisions.get(key, ()))
+        """Return everything that is provided under ``key``, in the order in which it was provided.
+
+        Raises:
+            ServiceBuildError: One had to be built, and that failed.
+        """
+        entries = self._provisions.get(key, ())
+        found: list[Any] = []
+        for one in entries:
+            try:
+                found.append(one.provided if one.is_built else self._build(one))
+            except ServiceWithdrawnError:
+                continue  # withdrawn since we looked
+        return tuple(found)
 
     def providers(self, key: Capability[Any] | str) -> tuple[Provision, ...]:
         """Return the entries under ``key``, with their owners."""
@@ -140,43 +156,156 @@ class ServiceLocator:
         """Return every capability and name that is provided, sorted as text."""
         return tuple(sorted(self._provisions))
 
-    def provide(self, key: Capability[T] | str, provided: T, *, owner: str = "host") -> Withdrawal:
+    def provide(
+        self,
+        key: Capability[T] | str,
+        provided: T,
+        *,
+        owner: str = "host",
+        health: Callable[[], object] | None = None,
+    ) -> Withdrawal:
         """Put an object under a capability, or under a name of its own; return the undo.
+
+        Args:
+            key: The capability, or the name.
+            provided: The object.
+            owner: Who provides it.
+            health: Tells how the object is; see ``check_health``.
 
         Raises:
             ContractError: The object does not satisfy the capability's contract.
             ServiceExistsError: The name is taken.
         """
-        provision = Provision(key, provided, owner)
-        self.check(provision)
+        return self._provide(Provision(key, provided, owner, health=health))
+
+    def provide_lazy(
+        self,
+        key: Capability[T] | str,
+        factory: Callable[[], T],
+        *,
+        close: Callable[[T], object] | None = None,
+        health: Callable[[T], object] | None = None,
+        owner: str = "host",
+    ) -> Withdrawal:
+        """Provide what ``factory()`` makes, when somebody first wants it; return the undo.
+
+        Args:
+            key: The capability, or the name.
+            factory: Called once, in the thread that wants the object first; others wait meanwhile. If it raises, the
+                next who wants the object tries again.
+            close: Called with the object when it is withdrawn and the last use of it is over, if it was built.
+            health: Called with the object to tell how it is, if it was built; see ``check_health``.
+            owner: Who provides it.
+
+        Raises:
+            ServiceExistsError: The name is taken.
+            TypeError: A callable is ``async def``, which nothing awaits.
+        """
+        return self._provide(self.lazy(key, factory, owner, close=close, health=health))
+
+    def lazy(
+        self,
+        key: Capability[Any] | str,
+        factory: Callable[[], Any],
+        owner: str,
+        *,
+        close: Callable[[Any], object] | None,
+        health: Callable[[Any], object] | None,
+    ) -> Provision:
+        """Return an entry for what is built when it is wanted; for ``exchange``."""
+        return LazyProvision(key, factory, owner, self._builds, close=close, health=health)
+
+    def _provide(self, provision: Provision) -> Withdrawal:
+        provision.check()
         return self.exchange((), (provision,))
+
+    def withdraw(self, provisions: tuple[Provision, ...]) -> None:
+        """Take entries back, and end each when the last use of it is over.
+
+        Raises:
+            ServiceCloseError: One was closed at once, and that failed; all are withdrawn all the same.
+        """
+        try:
+            self.tell(self.switch(provisions, ()))
+        finally:
+            self.end(provisions)
+
+    def end(self, provisions: Iterable[Provision]) -> None:
+        """End entries that were withdrawn, each when the last use of it is over; the last one first."""
+        errors: list[BaseException] = []
+        for one in reversed(tuple(provisions)):
+            try:
+                end_when_idle(one, self._log)
+            except BaseException as error:  # noqa: BLE001 - the others must be ended, too
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def check(self, provision: Provision) -> None:
         """Raise where ``provision`` could never be provided, whatever else is there."""
-        if isinstance(provision.key, Capability):
-            provision.key.check(provision.provided)
+        provision.check()
 
     def exchange(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Withdrawal:
-        """Withdraw some entries and provide others in one step, which no reader sees half done.
+        """Withdraw some entries and provide others in one step, which no reader sees half done; tell of it.
 
         Entries that leave while none arrives go one after the other.
 
         Raises:
             ServiceExistsError: A name would have two providers; nothing was changed.
         """
+        arriving = tuple(arriving)
+        self.tell(self.switch(leaving, arriving))
+        return Withdrawal(self, arriving)
+
+    def switch(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Exchange:
+        """Do what ``exchange`` does, and leave the telling to the caller: ``tell`` once it holds no lock."""
         leaving, arriving = tuple(leaving), tuple(arriving)
+        if not leaving and not arriving:
+            return Exchange((), ())
         with self._lock:
             changed: dict[str, tuple[Provision, ...]] = {}
+            gone: list[Provision] = []
             for one in leaving:
                 present = changed.get(one.key, self._provisions.get(one.key, ()))
-                changed[one.key] = tuple(entry for entry in present if entry is not one)
+                staying = tuple(entry for entry in present if entry is not one)
+                if len(staying) < len(present):
+                    gone.append(one)
+                changed[one.key] = staying
             for one in arriving:
                 present = changed.get(one.key, self._provisions.get(one.key, ()))
                 if present and not (isinstance(one.key, Capability) and isinstance(present[0].key, Capability)):
                     raise ServiceExistsError(str(one.key), one.owner, present[0].owner)
                 changed[one.key] = (*present, one)
-            self._switch(changed, in_one_step=bool(leaving and arriving))
-        return Withdrawal(self, arriving)
+            if len(changed) == 1:
+                for key, entries in changed.items():
+                    self._put(key, entries)
+            else:
+                self._switch(changed, in_one_step=bool(leaving and arriving))
+        return Exchange(tuple(gone), arriving)
+
+    def tell(self, exchange: Exchange) -> None:
+        """Tell those who watch or wait, and publish, what was exchanged; once, and without a lock."""
+        if exchange.leaving or exchange.arriving:
+            self._watches.tell(exchange)
+
+    def watch(self, key: Capability[Any] | str, on_change: ChangeHandler, *, owner: str = "") -> Callable[[], None]:
+        """Call ``on_change(change)`` when a provider of ``key`` comes, goes or is replaced; return the undo.
+
+        It is called in the thread that made the change, when the change is done. What it raises is logged and published
+        as ``SubscriberFailed``.
+
+        Args:
+            key: The capability, or the name.
+            on_change: Called with a ``ServiceChange``.
+            owner: The plugin on whose behalf this is done; empty for the host.
+        """
+        watch = Watch(str(key), on_change, owner)
+        self._watches.add(watch)
+
+        def stop() -> None:
+            self._watches.remove(watch)
+
+        return stop
 
     def prefer(self, key: Capability[Any] | str, owner: str | None) -> None:
         """Choose which plugin is to provide ``key`` from now on; None leaves it to there being only one."""
@@ -185,7 +314,19 @@ class ServiceLocator:
                 self._preferences.pop(key, None)
             else:
                 self._preferences[str(key)] = owner
-            self._switch({key: self._provisions.get(key, ())}, in_one_step=False)
+            self._put(key, self._provisions.get(key, ()))
+
+    def _put(self, key: str, entries: tuple[Provision, ...]) -> None:
+        """Take over the entries of one key: a reader sees those before, or these."""
+        choice = self._choose(key, entries)
+        if entries:
+            self._provisions[key] = entries
+        else:
+            self._provisions.pop(key, None)
+        if choice is not None and choice.is_built:
+            self._chosen[key] = choice.provided
+        else:
+            self._chosen.pop(key, None)
 
     def _switch(self, changed: Mapping[str, tuple[Provision, ...]], *, in_one_step: bool) -> None:
         """Take over new entries; by a copy when what leaves and what arrives must change places at once."""
@@ -193,7 +334,7 @@ class ServiceLocator:
         choices = {
             key: choice.provided
             for key, entries in present.items()
-            if (choice := self._choose(key, entries)) is not None
+            if (choice := self._choose(key, entries)) is not None and choice.is_built
         }
         provisions = dict(self._provisions) if in_one_step else self._provisions
         chosen = dict(self._chosen) if in_one_step else self._chosen
@@ -214,87 +355,74 @@ class ServiceLocator:
                 return one
         return entries[0] if len(entries) == 1 else None
 
-    def _acquire(self, key: str) -> Provision:
-        while True:
-            choice = self._choose(key, self._provisions.get(key, ()))
-            if choice is None:
-                self._look_again(key)  # raises, or something was provided a moment ago
-            elif choice.leases.acquire():
-                return choice
-            # It was retired since we looked, so its successor is there by now.
-
     def _look_again(self, key: str) -> Any:
-        """Return what was provided a moment ago, or say why there is nothing to return."""
+        """Return what was provided a moment ago, or is built now, or say why there is nothing to return."""
+        while True:
+            choice = self._look_up(key)
+            try:
+                return choice.provided if choice.is_built else self._build(choice)
+            except ServiceWithdrawnError:
+                pass  # withdrawn since we looked: there is another one, or none
+
+    def _look_up(self, key: str) -> Provision:
+        """Return the entry that is chosen now, or say why there is none."""
         entries = self._provisions.get(key, ())
         if not entries and self._on_missing is not None and self._on_missing(key):
             entries = self._provisions.get(key, ())
         choice = self._choose(key, entries)
         if choice is not None:
-            return choice.provided
+            return choice
         if entries:
             raise AmbiguousServiceError(str(key), tuple(one.owner for one in entries)) from None
         known = self.keys
         raise ServiceNotFoundError(str(key), near_names(key, known), known) from None
 
+    def _acquire(self, key: str) -> Provision:
+        """Return the entry that is chosen now, with one more use of it counted."""
+        while True:
+            choice = self._look_up(key)
+            if choice.leases.acquire():
+                return choice
+            # It was retired since we looked, so its successor is there by now.
 
-class Ref(Generic[T]):
-    """A handle on a capability: hold it in place of the object, and every use gets whoever provides it then."""
+    def _acquire_built(self, key: str) -> tuple[Provision, Any]:
+        while True:
+            provision = self._acquire(key)
+            try:
+                return provision, self._remember(provision)
+            except ServiceWithdrawnError:
+                provision.leases.release()
+            except BaseException:
+                provision.leases.release()
+                raise
 
-    __slots__ = ("_key", "_locator")
+    def _build(self, provision: Provision) -> Any:
+        """Build what an entry provides; as a use of it, so that a swap waits, and only if it is still there after that.
 
-    def __init__(self, locator: ServiceLocator, key: Capability[T]) -> None:
-        self._locator = locator
-        self._key = key
+        Raises:
+            ServiceWithdrawnError: It was withdrawn meanwhile.
+        """
+        if not provision.leases.acquire():
+            raise ServiceWithdrawnError(str(provision.key))
+        try:
+            found = self._remember(provision)
+        finally:
+            provision.leases.release()
+        if all(one is not provision for one in self._provisions.get(provision.key, ())):
+            raise ServiceWithdrawnError(str(provision.key))
+        return found
 
-    @property
-    def capability(self) -> Capability[T]:
-        """Return what this is a handle on."""
-        return self._key
+    def _remember(self, provision: Provision) -> Any:
+        """Return what an entry provides; from now on get() finds it at once, if this is the entry that is chosen."""
+        was_built, found = provision.is_built, provision.provided
+        if not was_built:
+            with self._lock:
+                key = provision.key
+                if provision.is_built and self._choose(key, self._provisions.get(key, ())) is provision:
+                    self._chosen[key] = found
+        return found
 
-    def get(self) -> T:
-        """Return what is provided now; raises as ``ServiceLocator.get`` does."""
-        return self._locator.get(self._key)
+    def _log(self, error: Exception) -> None:
+        from logging import getLogger
 
-    def find(self) -> T | None:
-        """Return what is provided now, or None where nothing is."""
-        return self._locator.find(self._key)
-
-    def lease(self) -> AbstractContextManager[T]:
-        """Use what is provided now, counted, for the length of a ``with`` block."""
-        return self._locator.lease(self._key)
-
-    def __repr__(self) -> str:
-        return f"Ref({self._key!r})"
-
-
-class Withdrawal:
-    """The undo of something that was provided. Call it, ``withdraw`` it, or use it as a context manager; idempotent."""
-
-    __slots__ = ("_locator", "_provisions")
-
-    def __init__(self, locator: ServiceLocator, provisions: tuple[Provision, ...]) -> None:
-        self._locator = locator
-        self._provisions = provisions
-
-    @property
-    def provisions(self) -> tuple[Provision, ...]:
-        """Return what will be withdrawn; empty once it was."""
-        return self._provisions
-
-    def withdraw(self) -> None:
-        """Take back what was provided; does nothing the second time."""
-        provisions, self._provisions = self._provisions, ()
-        if provisions:
-            self._locator.exchange(provisions, ())
-
-    def __call__(self) -> None:
-        """Withdraw."""
-        self.withdraw()
-
-    def __enter__(self) -> Withdrawal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.withdraw()
+        getLogger(__name__).error("%s", error, exc_info=error)

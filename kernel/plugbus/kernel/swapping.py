@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from .lifecycle import LoadedPlugin, PluginBringUp, StepFailure
     from .loading import Loading
-    from .locator import Provision
     from .metadata import PluginMetadata
     from .planning import Planner
     from .plugin import PluginSource
+    from .providers import Provision
     from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
@@ -87,7 +87,7 @@ class Swap:
             except BaseException:
                 self._let_go()
                 raise
-            untold = self._loading.announce_swap(old, new, provided, is_new=self._is_registered_here)
+            untold = self._loading.announce_swap(old, new, is_new=self._is_registered_here)
             return self._drain(old, provided, drain_s, untold)
 
     def _claim(self) -> Plan:

@@ -20,7 +20,19 @@ from .naming import CapabilityNameError, ContractError, MetadataError, VersionEr
 from .plugins import KernelClosedError, PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError
 from .resolution import CycleError, FailedDependencyError, ResolutionError
 from .root import KernelError
-from .services import AmbiguousServiceError, ServiceExistsError, ServiceNotFoundError, ServiceTypeError
+from .services import (
+    AmbiguousServiceError,
+    ScopeCloseError,
+    ScopeError,
+    ServiceBuildError,
+    ServiceCircleError,
+    ServiceCloseError,
+    ServiceExistsError,
+    ServiceNotFoundError,
+    ServiceTimeoutError,
+    ServiceTypeError,
+    ServiceWithdrawnError,
+)
 from .wording import near_names, offer
 
 __all__ = [
@@ -46,9 +58,16 @@ __all__ = [
     "PluginUnloadError",
     "PublishDepthError",
     "ResolutionError",
+    "ScopeCloseError",
+    "ScopeError",
+    "ServiceBuildError",
+    "ServiceCircleError",
+    "ServiceCloseError",
     "ServiceExistsError",
     "ServiceNotFoundError",
+    "ServiceTimeoutError",
     "ServiceTypeError",
+    "ServiceWithdrawnError",
     "StateError",
     "SubscriptionError",
     "SubscriptionOrderError",

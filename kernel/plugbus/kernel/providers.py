@@ -1,0 +1,166 @@
+"""Provisions: what one owner provides under one key, whether it is there already or made when it is wanted."""
+
+from __future__ import annotations
+
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from .capabilities import Capability
+from .instances import Instance
+from .leases import LeaseCount
+from .values import field, value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .instances import Builds
+
+
+@value(frozen=True, slots=True, eq=False)
+class Provision:
+    """One object that one owner provides under one key.
+
+    Args:
+        key: A capability, or the name of a service.
+        provided: The object.
+        owner: A plugin's id, or ``host``.
+        leases: Counts the uses that are under way.
+        health: Tells how the object is; see ``ServiceLocator.check_health``.
+    """
+
+    key: Capability[Any] | str
+    provided: Any
+    owner: str
+    leases: LeaseCount = field(default_factory=LeaseCount)
+    health: Callable[[], object] | None = None
+
+    @property
+    def is_built(self) -> bool:
+        """Tell whether the object is there, or is made when it is first wanted."""
+        return True
+
+    def check(self) -> None:
+        """Raise where this could never be provided, whatever else is there.
+
+        Raises:
+            ContractError: The object does not satisfy the capability's contract.
+        """
+        self.check_made(self.provided)
+
+    def check_made(self, made: object) -> None:
+        """Raise unless an object satisfies the contract.
+
+        Raises:
+            ContractError: It does not; names every fault.
+        """
+        if isinstance(self.key, Capability):
+            self.key.check(made)
+
+    def end(self) -> None:
+        """Take note that the owner's part is over, whoever still holds the object."""
+        self.leases.end()
+
+
+class LazyProvision(Provision):
+    """What is built when it is first wanted.
+
+    Its object can be read like that of any other provision, which builds it.
+
+    Args:
+        key: A capability, or the name of a service.
+        factory: Makes the object.
+        owner: A plugin's id, or ``host``.
+        builds: Of the locator.
+        close: Called with the object at the end, if it was built.
+        health: Called with the object, if it was built, to tell how it is.
+
+    Raises:
+        TypeError: A callable is ``async def``, which nothing awaits.
+    """
+
+    __slots__ = ("_instance",)
+
+    _instance: Instance
+
+    def __init__(
+        self,
+        key: Capability[Any] | str,
+        factory: Callable[[], Any],
+        owner: str,
+        builds: Builds,
+        *,
+        close: Callable[[Any], object] | None = None,
+        health: Callable[[Any], object] | None = None,
+    ) -> None:
+        refuse_async(key, factory=factory, close=close, health=health)
+        put = object.__setattr__  # as the parent is frozen, and would put an object where this one has a property
+        put(self, "key", key)
+        put(self, "owner", owner)
+        put(self, "leases", LeaseCount())
+        instance = Instance(str(key), owner, factory, self.check_made, close, builds)
+        put(self, "_instance", instance)
+        put(self, "health", None if health is None else partial(_ask, health, instance))
+
+    @property
+    def provided(self) -> Any:
+        """Return the object; raises as ``Instance.get`` does."""
+        return self._instance.get()
+
+    @property
+    def is_built(self) -> bool:
+        """Tell whether the object is there by now."""
+        return self._instance.is_built
+
+    def check(self) -> None:
+        """Do nothing: the object is checked when it is built."""
+
+    def end(self) -> None:
+        """Close the object if it was built.
+
+        Raises:
+            ServiceCloseError: ``close`` raised.
+        """
+        self.leases.end()
+        self._instance.end()
+
+    def __repr__(self) -> str:
+        state = "built" if self.is_built else "not built"
+        return f"LazyProvision(key={self.key!r}, owner={self.owner!r}, {state})"
+
+
+def _ask(health: Callable[[Any], object], instance: Instance) -> object:
+    return health(instance.get())
+
+
+def end_when_idle(provision: Provision, when_failed: Callable[[Exception], object]) -> None:
+    """End a provision that was withdrawn when the last use of it is over: now, or in the thread that ends that use.
+
+    Args:
+        provision: No longer among those that can be found.
+        when_failed: Told of what goes wrong if that is later; if it is now, it is raised.
+
+    Raises:
+        ServiceCloseError: ``close`` raised.
+    """
+    provision.leases.retire()
+
+    def end_late() -> None:
+        try:
+            provision.end()
+        except Exception as error:  # noqa: BLE001 - not a fault of whoever ended the last use
+            when_failed(error)
+
+    if not provision.leases.when_idle(end_late):
+        provision.end()
+
+
+def refuse_async(key: str, **callables: Callable[..., object] | None) -> None:
+    """Refuse what would return a coroutine that nothing awaits.
+
+    Raises:
+        TypeError: One is ``async def``; names it.
+    """
+    for role, one in callables.items():
+        if one is not None and iscoroutinefunction(one):
+            raise TypeError(f"cannot provide service '{key}': its {role} is 'async def', which nothing awaits")
