@@ -1055,3 +1055,18 @@ def test_a_plugin_is_unloaded_where_nothing_can_be_proved(app: Any) -> None:
     with pytest.raises(TypeError):
         kernel.unload("leaky", prove=True)
     assert kernel.list(PluginState.ACTIVE) == ()
+
+
+def test_what_was_never_wanted_is_not_made_for_the_proof(app: Any) -> None:
+    made: list[str] = []
+
+    def make() -> dict[str, int]:
+        made.append("made")
+        return {}
+
+    kernel = Kernel()
+    kernel.services.provide_lazy(STORE, make)
+    kernel.register(Own(lambda plugin, ctx: ctx.provide_lazy(STORE, make)))
+    kernel.load("own")
+    assert kernel.unload("own", prove=True).is_clean
+    assert made == []

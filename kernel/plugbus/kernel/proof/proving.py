@@ -105,7 +105,7 @@ class Proving:
         self._note_object(LeftoverKind.PLUGIN, plugin_id, describe_object(one.plugin, self._ownership), one.plugin)
         self._note_object(LeftoverKind.CONTEXT, plugin_id, "PluginContext", one.context)
         for provision in one.context.provisions:
-            if self._counts(provision.provided):
+            if provision.is_built and self._counts(provision.provided):
                 text = f"'{provision.key}', {describe_object(provision.provided, self._ownership)}"
                 self._note_object(LeftoverKind.PROVIDED, plugin_id, text, provision.provided)
 
@@ -132,7 +132,7 @@ class Proving:
 
     def _reach(self, one: LoadedPlugin, foreign: list[Any], heap: Heap) -> list[Resource]:
         plugin_id = one.context.plugin_id
-        provided = [provision.provided for provision in one.context.provisions]
+        provided = [provision.provided for provision in one.context.provisions if provision.is_built]
         modules = [
             vars(module) for module in self._ownership.loaded() if self._ownership.of_object(module) == plugin_id
         ]
@@ -214,7 +214,8 @@ def _parts_of_others(one: LoadedPlugin, everyone: Sequence[LoadedPlugin], servic
     found: list[Any] = [one.source, one.context.config]
     found += [part for other in everyone if other is not one for part in (other, other.plugin, other.context)]
     for key in services.keys:
-        found += [each.provided for each in services.providers(key) if each.owner != one.context.plugin_id]
+        others = [each for each in services.providers(key) if each.owner != one.context.plugin_id]
+        found += [each.provided for each in others if each.is_built]
     return found
 
 
