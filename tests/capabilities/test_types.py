@@ -107,7 +107,7 @@ class TestBuiltIn:
         assert data_type in BUILT_IN_TYPES
 
     def test_all_are_well_defined(self) -> None:
-        assert len(BUILT_IN_TYPES) == 14
+        assert len(BUILT_IN_TYPES) == 15
         for one in BUILT_IN_TYPES:
             check_type(one)
             assert one.description

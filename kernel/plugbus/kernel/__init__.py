@@ -72,7 +72,6 @@ from .locator import ServiceLocator
 from .metadata import PluginMetadata
 from .outcomes import LoadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
-from .proof import Leftover, LeftoverKind, UnloadProof
 from .providers import Provision
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
@@ -112,8 +111,6 @@ __all__ = [
     "KernelError",
     "KernelEvent",
     "KernelReport",
-    "Leftover",
-    "LeftoverKind",
     "LoadCause",
     "LoadCauseKind",
     "LoadReport",
@@ -174,7 +171,6 @@ __all__ = [
     "SystemShutdown",
     "TopicHandler",
     "UndeclaredCapabilityError",
-    "UnloadProof",
     "Version",
     "VersionError",
     "VersionRange",

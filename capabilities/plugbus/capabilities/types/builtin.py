@@ -62,6 +62,13 @@ class PascalVOCDataset(Dataset):
     description = "One XML document an image."
 
 
+class ImageStream(Dataset):
+    """Annotated images that a program reads one after the other: an ``ItemStream``. All image formats pass it."""
+
+    name = "image_stream"
+    description = "Annotated images, one after the other, in memory."
+
+
 class Model(DataType):
     """A trained model, in any form."""
 
@@ -121,6 +128,7 @@ BUILT_IN_TYPES: Final[tuple[type[DataType], ...]] = (
     DMDataset,
     DMv1Dataset,
     DMv2Dataset,
+    ImageStream,
     InferenceResults,
     Model,
     ModelWeights,

@@ -1,0 +1,18 @@
+"""The converters that ship: for each image format a reader and a writer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer
+
+if TYPE_CHECKING:
+    from .converter import Converter
+
+BUILT_IN_CONVERTERS: Final[tuple[Converter, ...]] = (
+    DMv1Reader(),
+    DMv1Writer(),
+    DMv2Reader(),
+    DMv2Writer(),
+)
+"""What a registry holds from the start. They have no state."""

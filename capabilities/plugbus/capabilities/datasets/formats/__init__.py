@@ -1,0 +1,6 @@
+"""Formats of image datasets: for each a reader, which makes a stream of images, and a writer, which takes one."""
+
+from .dm_v1 import DMv1Reader, DMv1Writer
+from .dm_v2 import DMv2Reader, DMv2Writer
+
+__all__ = ["DMv1Reader", "DMv1Writer", "DMv2Reader", "DMv2Writer"]
