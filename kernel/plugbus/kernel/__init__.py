@@ -72,6 +72,7 @@ from .locator import ServiceLocator
 from .metadata import PluginMetadata
 from .outcomes import LoadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
+from .proof import Leftover, LeftoverKind, UnloadProof
 from .providers import Provision
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
@@ -111,6 +112,8 @@ __all__ = [
     "KernelError",
     "KernelEvent",
     "KernelReport",
+    "Leftover",
+    "LeftoverKind",
     "LoadCause",
     "LoadCauseKind",
     "LoadReport",
@@ -171,6 +174,7 @@ __all__ = [
     "SystemShutdown",
     "TopicHandler",
     "UndeclaredCapabilityError",
+    "UnloadProof",
     "Version",
     "VersionError",
     "VersionRange",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .activation import Activation
 from .bus import EventBus
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .hooks import HookRunner
     from .metadata import PluginMetadata
     from .outcomes import LoadReport, SwapReport
+    from .proof import UnloadProof
     from .report import KernelReport
     from .resolver import Plan
 
@@ -210,12 +211,19 @@ class Kernel:
         """Load every registered plugin that can be loaded: another name of ``load_all``."""
         return self.load_all()
 
-    def unload(self, plugin_id: str, *, cascade: bool = False) -> tuple[str, ...]:
-        """Unload a plugin; return the ids that were unloaded, in order.
+    @overload
+    def unload(self, plugin_id: str, *, cascade: bool = False, prove: Literal[False] = False) -> tuple[str, ...]: ...
+    @overload
+    def unload(self, plugin_id: str, *, cascade: bool = False, prove: Literal[True]) -> UnloadProof: ...
+    def unload(self, plugin_id: str, *, cascade: bool = False, prove: bool = False) -> tuple[str, ...] | UnloadProof:
+        """Unload a plugin; return the ids that were unloaded, in order, or what is left of them.
 
         Args:
             plugin_id: The plugin.
             cascade: Unload those that need it too, before it.
+            prove: Look for everything that is left of the plugins, and who holds it. This goes through all objects of
+                the process, collects garbage, and waits half a second at most for threads that stop; don't load the
+                plugin again meanwhile.
 
         Raises:
             PluginNotFoundError: It is not registered.
@@ -230,6 +238,8 @@ class Kernel:
                 if leaving is not None:
                     break
             self._loading.claim_for_unloading(leaving)
+        if prove:
+            return self._unload_with_proof(leaving)
         self._loading.unload(leaving)
         return leaving
 
@@ -317,6 +327,20 @@ class Kernel:
                 self._unload_all()
             raise
         self._unload_all()
+
+    def _unload_with_proof(self, leaving: tuple[str, ...]) -> UnloadProof:
+        """Unload what was claimed, also where nothing can be proved."""
+        try:
+            from .proof.proving import Proving
+
+            with self._transitions.lock:
+                loaded = dict(self._transitions.loaded)
+            gone = [loaded.pop(one) for one in leaving]
+            proving = Proving(gone, tuple(loaded.values()), self._services, (self, *vars(self).values()))
+            del gone, loaded
+        finally:
+            self._loading.unload(leaving)
+        return proving.conclude()
 
     def _unload_all(self) -> None:
         with self._transitions.lock:

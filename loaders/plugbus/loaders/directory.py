@@ -84,6 +84,11 @@ class DirectorySource:
         return str(self._path)
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """Return the name of the plugin's private package in ``sys.modules``; nothing while the code is not in."""
+        return () if self._namespace is None else (self._namespace.name,)
+
+    @property
     def missing_modules(self) -> tuple[str, ...]:
         """Return the third-party modules that the plugin needs and this environment lacks."""
         needs = self._manifest.needs
