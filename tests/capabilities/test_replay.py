@@ -7,7 +7,7 @@ import math
 import pickle
 import tempfile
 from collections import OrderedDict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -39,6 +39,13 @@ from plugbus.capabilities import (
     ReplayReport,
     RunEnded,
     RunStarted,
+    StepCompleted,
+    StepEvent,
+    StepFailed,
+    StepRollbackFailed,
+    StepRolledBack,
+    StepSkipped,
+    StepStarted,
     Telemetry,
     TensorOp,
     WorkEvent,
@@ -91,6 +98,13 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "ProgressReported": st.builds(ProgressReported, JOB, NUMBER, st.none() | NUMBER, st.none() | TEXT),
     "RunEnded": st.builds(RunEnded, JOB, TEXT, NUMBER, st.none() | TEXT),
     "RunStarted": st.builds(RunStarted, JOB, TEXT, TEXT, TEXT),
+    "StepCompleted": st.builds(StepCompleted, JOB, TEXT, NUMBER),
+    "StepEvent": st.builds(StepEvent, JOB, TEXT),
+    "StepFailed": st.builds(StepFailed, JOB, TEXT, NUMBER, ERROR),
+    "StepRollbackFailed": st.builds(StepRollbackFailed, JOB, TEXT, ERROR),
+    "StepRolledBack": st.builds(StepRolledBack, JOB, TEXT),
+    "StepSkipped": st.builds(StepSkipped, JOB, TEXT),
+    "StepStarted": st.builds(StepStarted, JOB, TEXT, COUNT, COUNT),
     "Telemetry": st.builds(Telemetry, st.dictionaries(TEXT, NUMBER, max_size=4)),
     "TensorOp": st.builds(TensorOp, NAME, SHAPE, SHAPE),
     "WorkEvent": st.builds(WorkEvent, JOB),
@@ -113,10 +127,9 @@ def through_a_file(events: Sequence[Event], **options: Any) -> tuple[list[Record
 
 def expected(event: Event) -> Event:
     """Return what an event is after it was written and read: of exceptions only their names and texts are left."""
-    if not isinstance(event, ActionFailed) or isinstance(event.error, RecordedError):
+    if not isinstance(event, ActionFailed | StepFailed | StepRollbackFailed) or isinstance(event.error, RecordedError):
         return event
-    error = RecordedError(f"builtins.{type(event.error).__name__}", str(event.error))
-    return ActionFailed(event.job_id, event.action, event.duration_s, error)
+    return replace(event, error=RecordedError(f"builtins.{type(event.error).__name__}", str(event.error)))
 
 
 class TestRoundTrip:

@@ -124,6 +124,23 @@ class NoRunError(CapabilityError, RuntimeError):
         return f"cannot keep files of job '{self.job_id}': it is part of no run; start it with ActionRunner.run"
 
 
+class WorkCancelledError(CapabilityError, RuntimeError):
+    """Say that work stopped because it was asked to.
+
+    Args:
+        work: What stopped, such as ``step 'upload'``.
+        reason: Why it was asked to.
+    """
+
+    def __init__(self, work: str, reason: str) -> None:
+        super().__init__(work, reason)
+        self.work = work
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot go on with {self.work}: {self.reason}"
+
+
 class TrackingError(CapabilityError, ValueError):
     """Refuse something that can't be tracked."""
 

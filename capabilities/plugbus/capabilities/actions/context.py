@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..cancellation import CancellationToken
     from ..runs.context import RunContext
 
 
@@ -46,7 +47,7 @@ class ActionLogger(Protocol):
         ...
 
 
-def _discard(event: Event) -> None:
+def discard(event: Event) -> None:
     """Publish to nobody."""
 
 
@@ -63,6 +64,7 @@ class RuntimeContext:
         checkpoint: What is known of the pretrained model to start from.
         publish: Where events go.
         run: The run that this job is part of, with its artifact directory and tracking.
+        cancellation: Says when the job is to stop; None where nobody can stop it.
     """
 
     logger: ActionLogger = field(default=None)  # type: ignore[assignment] # made in __post_init__, where the job is known
@@ -71,8 +73,9 @@ class RuntimeContext:
     client: object | None = None
     agent_client: object | None = None
     checkpoint: Mapping[str, Any] | None = None
-    publish: Callable[[Event], None] = _discard
+    publish: Callable[[Event], None] = discard
     run: RunContext | None = None
+    cancellation: CancellationToken | None = None
     _is_log_ended: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +92,20 @@ class RuntimeContext:
         if self.run is None:
             raise NoRunError(self.job_id or "")
         return self.run
+
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether events go anywhere: what is dear to make need not be made for nobody."""
+        return self.publish is not discard
+
+    def raise_if_cancelled(self) -> None:
+        """Stop here if the job is to stop; to be called now and then by work that takes long.
+
+        Raises:
+            WorkCancelledError: It is.
+        """
+        if self.cancellation is not None:
+            self.cancellation.raise_if_cancelled(f"job '{self.job_id}'" if self.job_id else "job")
 
     def log(self, event: str, data: Mapping[str, Any] | None = None, file: str | None = None) -> None:
         """Log that something happened, with its facts and a file that belongs to it."""

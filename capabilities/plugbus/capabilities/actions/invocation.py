@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ..errors import WorkCancelledError
 from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
 from .context import RuntimeContext
 from .validation import validate_params, validate_result
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..cancellation import CancellationToken
     from ..runs.context import RunContext
     from .action import BaseAction
 
@@ -32,6 +34,7 @@ class ActionCall:
         job_id: The job that this is.
         env: Settings from outside.
         run: The run that this job is part of.
+        cancellation: Says when the action is to stop; it works within one process.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -40,6 +43,7 @@ class ActionCall:
     job_id: str | None = None
     env: Mapping[str, Any] = field(default_factory=dict)
     run: RunContext | None = None
+    cancellation: CancellationToken | None = None
 
     @property
     def label(self) -> str:
@@ -54,16 +58,22 @@ class ActionCall:
         Raises:
             ParamsError: The parameters do not fit.
             ResultError: The result does not fit; it is kept in the error.
+            WorkCancelledError: The action stopped because it was asked to.
             Exception: Whatever the action raises, as it is.
         """
         action_cls, label = self.action_cls, self.label
         params = validate_params(action_cls, self.params, name=label)
         # A copy: what an action writes into its settings is not for the next one.
-        ctx = RuntimeContext(env=dict(self.env), job_id=self.job_id, publish=publish, run=self.run)
+        ctx = RuntimeContext(
+            env=dict(self.env), job_id=self.job_id, publish=publish, run=self.run, cancellation=self.cancellation
+        )
         publish(ActionStarted(self.job_id, label))
         start = monotonic()
         try:
             result = validate_result(action_cls, action_cls(params, ctx).execute(), name=label)
+        except WorkCancelledError:
+            publish(ActionCancelled(self.job_id, label, monotonic() - start))
+            raise
         except Exception as error:
             publish(ActionFailed(self.job_id, label, monotonic() - start, error))
             raise

@@ -1,6 +1,15 @@
 """Kinds of events: of training, of work that goes on, and how events are written as JSON."""
 
 from .codec import encode_event, encode_value
+from .steps import (
+    StepCompleted,
+    StepEvent,
+    StepFailed,
+    StepRollbackFailed,
+    StepRolledBack,
+    StepSkipped,
+    StepStarted,
+)
 from .training import BackendChanged, EpochEnd, EpochStart, PluginEvent, Telemetry, TensorOp
 from .work import (
     ActionCancelled,
@@ -35,6 +44,13 @@ __all__ = [
     "ProgressReported",
     "RunEnded",
     "RunStarted",
+    "StepCompleted",
+    "StepEvent",
+    "StepFailed",
+    "StepRollbackFailed",
+    "StepRolledBack",
+    "StepSkipped",
+    "StepStarted",
     "Telemetry",
     "TensorOp",
     "WorkEvent",

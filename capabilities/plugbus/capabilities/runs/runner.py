@@ -11,6 +11,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..actions.context import RuntimeContext
+from ..errors import WorkCancelledError
 from ..events import MetricsRecorded, RunEnded, RunStarted, encode_value
 from .context import RunContext
 from .result import RunResult, RunStatus
@@ -45,8 +46,9 @@ class RunEngine:
     3. On any outcome ``summary/run_summary.json`` is written, on a failure ``errors/exception.txt``; the files are
        logged as artifacts; the tracking client ends the run, once; ``RunEnded`` is published.
 
-    An exception of the work becomes a result with status ``failed``. ``KeyboardInterrupt`` and its like make it
-    ``cancelled`` and are raised again when everything is written. Failures of tracking after the work are logged and
+    An exception of the work becomes a result with status ``failed``, a ``WorkCancelledError`` one with status
+    ``cancelled``. ``KeyboardInterrupt`` and its like make it ``cancelled`` and are raised again when everything is
+    written. Failures of tracking after the work are logged and
     never replace its result; those before it are raised, and the work does not begin.
 
     Args:
@@ -110,6 +112,8 @@ class RunEngine:
             try:
                 self.bus.publish(RunStarted(run_id, spec.plugin_key, spec.pipeline, str(context.artifact_dir)))
                 return _as_result(body(spec, context=context)), None
+            except WorkCancelledError as error:
+                return RunResult(status=RunStatus.CANCELLED, message=_told(error), error=error), None
             except Exception as error:  # noqa: BLE001 - a failed run is a result
                 return RunResult(status=RunStatus.FAILED, message=_told(error), error=error), None
             except BaseException as error:  # noqa: BLE001 - raised again when the run is written down
