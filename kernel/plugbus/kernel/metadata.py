@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +13,11 @@ from .values import field, replace, value
 from .versions import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _ID: Final = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
+# Requirements are values, and many plugins need the same ones.
+_dependency: Callable[[str, str], Requirement] = lru_cache(maxsize=4096)(Requirement)
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -61,7 +64,7 @@ class PluginMetadata:
     def requirements(self) -> Iterator[Requirement]:
         """Yield the dependencies and what is required, in the order of their declaration."""
         for plugin_id, version_range in self.dependencies.items():
-            yield Requirement(plugin_id, version_range)
+            yield _dependency(plugin_id, version_range)
         yield from self.requires
 
     def with_name(self, name: str) -> PluginMetadata:

@@ -75,6 +75,7 @@ class _Shape:
         "places",
         "puts",
         "shown",
+        "tail",
     )
 
     def __init__(self, own: dict[str, _Field], inherited: Mapping[str, _Field], parameters: Mapping[str, bool]) -> None:
@@ -86,6 +87,10 @@ class _Shape:
         self.names = tuple(fields)
         self.places = 0 if parameters["kw_only"] else len(fields)  # the fields that may be given by place
         self.puts: list[Callable[[object, object], None]] = []
+        # The plain defaults at the end, which are most of what is left out.
+        self.tail: list[Any] = []
+        for one in fields.values():
+            self.tail = [] if one.default is _NONE else [*self.tail, one.default]
         self.shown = [name for name, one in fields.items() if one.repr]
         self.compared = [name for name, one in fields.items() if one.compare]
         self.hashed = [name for name, one in fields.items() if one.compare and one.hash]
@@ -96,6 +101,9 @@ class _Shape:
         Raises:
             TypeError: Facts are missing, given twice, or not asked for.
         """
+        absent = self.places - len(given)
+        if not named and 0 < absent <= len(self.tail):
+            return [*given, *self.tail[-absent:]]
         facts = dict(zip(self.names[: self.places], given, strict=False))
         faults = [f"'{name}' is given twice" for name in named if name in facts]
         faults += [f"'{name}' is no field" for name in named if name not in self.fields]
@@ -260,6 +268,9 @@ def _names(one: Any) -> Sequence[str]:
 
 def _replace(one: Any, /, **facts: Any) -> Any:
     """Return a copy of a value with other facts."""
+    shape: _Shape = one.__value_shape__
+    if type(one) is shape.kind and shape.places and facts.keys() <= shape.fields.keys():
+        return shape.kind(*[facts[name] if name in facts else getattr(one, name) for name in shape.names])
     return type(one)(**{name: getattr(one, name) for name in _names(one)} | facts)
 
 
