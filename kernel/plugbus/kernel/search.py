@@ -110,7 +110,7 @@ class Search:
     def _enter(self, plugin_id: str) -> None:
         """Go on to the needs of an id that has one candidate left."""
         self._decided += 1
-        for target, plugin_range, contract_range, supports in self._domains.demands(self._chosen(plugin_id)):
+        for target, plugin_range, contract_range, supports in self._domains.demands_of(plugin_id):
             if plugin_range is None:
                 self._waiting.append((plugin_id, Need(target, None, contract_range), supports))
             elif target not in self._queued:
