@@ -32,6 +32,7 @@ from plugbus.kernel import (
     PluginUnloadError,
     PublishDepthError,
     ResolutionError,
+    SavedStateError,
     ScopeCloseError,
     ScopeError,
     ServiceBuildError,
@@ -83,6 +84,16 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         MetadataError,
         {"plugin_id": "1a", "faults": ("one thing", "another")},
         "cannot describe plugin '1a': one thing; another",
+    ),
+    (
+        SavedStateError,
+        {"plugin_id": "a", "origin": "a.json", "cause": "it is too new"},
+        ("cannot restore state of plugin 'a' from 'a.json': it is too new; discard it, or load a plugin that reads it"),
+    ),
+    (
+        SavedStateError,
+        {"plugin_id": "a", "origin": "", "cause": "it is too new"},
+        "cannot restore state of plugin 'a': it is too new; discard it, or load a plugin that reads it",
     ),
     (
         HookTimeoutError,
@@ -321,6 +332,7 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     PluginUnloadError: ExceptionGroup,
     UndeclaredCapabilityError: RuntimeError,
     HookTimeoutError: TimeoutError,
+    SavedStateError: ValueError,
     PluginExcludedError: RuntimeError,
     ActivationError: LookupError,
     ServiceNotFoundError: LookupError,

@@ -26,6 +26,7 @@ from .errors import (
     PluginUnloadError,
     PublishDepthError,
     ResolutionError,
+    SavedStateError,
     ScopeCloseError,
     ScopeError,
     ServiceBuildError,
@@ -66,6 +67,7 @@ from .events import (
 from .exclusion import Exclusion, ExclusionKind
 from .handles import Ref, Withdrawal
 from .hooks import HookRunner, HungHook
+from .keeping import SavedState, StateStore
 from .kernel import Kernel
 from .load_cause import LoadCause, LoadCauseKind
 from .locator import ServiceLocator
@@ -151,6 +153,8 @@ __all__ = [
     "Ref",
     "Requirement",
     "ResolutionError",
+    "SavedState",
+    "SavedStateError",
     "ScopeCloseError",
     "ScopeError",
     "ServiceBuildError",
@@ -164,6 +168,7 @@ __all__ = [
     "ServiceTypeError",
     "ServiceWithdrawnError",
     "StateError",
+    "StateStore",
     "SubscriberFailed",
     "Subscription",
     "SubscriptionError",

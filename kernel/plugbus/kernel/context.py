@@ -82,6 +82,7 @@ class PluginContext:
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._callbacks: list[Callable[[], object]] = []
         self._hung_hook = ""
+        self._is_replaced = False
 
     @property
     def plugin_id(self) -> str:
@@ -284,6 +285,11 @@ class PluginContext:
         with self._lock:
             return tuple(self._provisions.values())
 
+    @property
+    def is_replaced(self) -> bool:
+        """Tell whether another plugin has taken this one's place."""
+        return self._is_replaced
+
     def give_up(self, hook: str) -> None:
         """Refuse everything from ``close`` on: this hook did not return in time, and may go on for ever."""
         self._hung_hook = hook
@@ -416,6 +422,7 @@ class PluginContext:
             self._provisions.clear()
             self._left = given
             self._phase = "closing"
+            self._is_replaced = True
             return given
 
     def _live_subscriptions(self) -> tuple[Subscription, ...]:
@@ -427,6 +434,7 @@ class PluginContext:
             self._provisions.update((id(one), one) for one in given)
             self._left = ()
             self._phase = "active"
+            self._is_replaced = False
 
     def _refuse_when_closing(self, verb: str) -> None:
         if self._phase in {"closing", "closed"}:

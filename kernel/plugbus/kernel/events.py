@@ -117,8 +117,8 @@ class PluginFailed(KernelEvent):
 
     Args:
         plugin_id: The plugin.
-        step: ``open``, ``configure``, ``on_load`` or ``provide``; in a ``load_all`` also ``resolve`` or ``dependency``;
-            at an unload ``on_unload``, ``undo`` or ``close``.
+        step: ``open``, ``configure``, ``on_load``, ``restore_state`` or ``provide``; in a ``load_all`` also ``resolve``
+            or ``dependency``; at an unload ``save_state``, ``on_unload``, ``undo`` or ``close``.
         error: What was raised.
         version: The plugin's version.
     """

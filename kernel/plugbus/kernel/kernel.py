@@ -12,6 +12,7 @@ from .errors import PluginExcludedError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
 from .exclusion import Quarantine
 from .hooks import Hooks
+from .keeping import StateKeeper
 from .leaving import claim_leaving
 from .load_cause import WallClock
 from .loading import Loading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .hooks import HookRunner
+    from .keeping import StateStore
     from .metadata import PluginMetadata
     from .outcomes import LoadReport, SwapReport
     from .proof import UnloadProof
@@ -62,6 +64,7 @@ class Kernel:
         quarantine_after: After so many failed loads in a row a plugin is kept out until ``enable``; at least 1, None
             for never.
         run_hook: Calls the hooks of plugins and their sources, such as with a deadline; None for a plain call.
+        state_store: Where the states of plugins are kept from one load to the next; None for nowhere.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Kernel:
         activate_on_demand: bool = False,
         quarantine_after: int | None = None,
         run_hook: HookRunner | None = None,
+        state_store: StateStore | None = None,
     ) -> None:
         self._bus = EventBus(depth_limit=depth_limit)
         self._services = ServiceLocator(
@@ -95,6 +99,7 @@ class Kernel:
             self._planner,
             Quarantine(quarantine_after),
             hooks,
+            StateKeeper(state_store),
         )
         self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
         self._hooks = hooks

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .bus import EventBus
     from .events import Event
     from .hooks import Hooks
+    from .keeping import StateKeeper
     from .load_cause import LoadCause
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
@@ -35,6 +36,7 @@ class LoadedPlugin:
         plugin: The plugin itself.
         context: What it did through it is undone at unload.
         hooks: Calls its hooks.
+        keeper: Saves its state.
         cause: Why it was loaded.
         began: What ``perf_counter`` said when its load began.
         load_s: How many seconds it took until ``on_load`` had returned.
@@ -44,6 +46,7 @@ class LoadedPlugin:
     plugin: Plugin
     context: PluginContext
     hooks: Hooks
+    keeper: StateKeeper
     cause: LoadCause = ASKED
     began: float = 0.0
     load_s: float = 0.0
@@ -55,7 +58,8 @@ class StepFailure:
 
     Args:
         plugin_id: The plugin.
-        step: ``on_unload``, ``undo``, ``close``, or ``publish`` where a subscriber of the kernel's events interrupted.
+        step: ``save_state``, ``on_unload``, ``undo``, ``close``, or ``publish`` where a subscriber of the kernel's
+            events interrupted.
         error: What was raised.
     """
 
@@ -70,7 +74,8 @@ class PluginBringUp:
     1. ``open``: the source brings the code in.
     2. ``configure``: the host's configuration is validated for it.
     3. ``on_load``: the plugin sets itself up; what it offers is held back.
-    4. ``provide``: everything that was declared is there, and all of it becomes visible in one step.
+    4. ``restore_state``: it takes over the state that is stored for it, if any is.
+    5. ``provide``: everything that was declared is there, and all of it becomes visible in one step.
     """
 
     def __init__(
@@ -80,8 +85,10 @@ class PluginBringUp:
         services: ServiceLocator,
         configure: Callable[[PluginMetadata, Plugin], object],
         hooks: Hooks,
+        keeper: StateKeeper,
         cause: LoadCause,
     ) -> None:
+        self._keeper = keeper
         self._hooks = hooks
         self._code = hooks.guard(source)
         self._cause = cause
@@ -101,6 +108,9 @@ class PluginBringUp:
         """
         try:
             loaded = self.prepare()
+            self.step = "restore_state"
+            self._keeper.restore(loaded)
+            self.step = "provide"
             self.reveal(loaded)
         except BaseException as error:
             self.undo()
@@ -128,7 +138,7 @@ class PluginBringUp:
             raise UndeclaredCapabilityError(metadata.id, missing)
         _subscribe_on_event(plugin, context)
         load_s = perf_counter() - began
-        return LoadedPlugin(self._source, plugin, context, self._hooks, self._cause, began, load_s)
+        return LoadedPlugin(self._source, plugin, context, self._hooks, self._keeper, self._cause, began, load_s)
 
     def reveal(self, loaded: LoadedPlugin, replacing: LoadedPlugin | None = None) -> None:
         """Make everything that the plugin offers visible, in place of another plugin's if given."""
@@ -146,13 +156,18 @@ def take_down(loaded: LoadedPlugin, on_withdrawn: Callable[[tuple[Provision, ...
     """Unload one plugin; return everything that went wrong. No failure stops the rest.
 
     1. Its subscriptions are cancelled and its provisions withdrawn; ``on_withdrawn`` is told of these.
-    2. ``on_unload`` runs.
-    3. What was done through its context is undone, in reverse.
-    4. ``close``: the source takes the code out.
+    2. ``save_state``: its state is stored, where there is a store; nothing that comes from others changes it any more.
+    3. ``on_unload`` runs.
+    4. What was done through its context is undone, in reverse.
+    5. ``close``: the source takes the code out.
     """
     plugin_id = loaded.context.plugin_id
     failures: list[StepFailure] = []
     on_withdrawn(loaded.context.withdraw())
+    try:
+        loaded.keeper.save(loaded)
+    except BaseException as error:  # noqa: BLE001 - as below; what was stored before stays
+        failures.append(StepFailure(plugin_id, "save_state", error))
     try:
         loaded.hooks.call_for(loaded.context, "on_unload", loaded.plugin.on_unload, loaded.context)
     except BaseException as error:  # noqa: BLE001 - the remaining steps must run; the kernel raises it at the end

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .events import KernelEvent
     from .exclusion import Exclusion, Quarantine
     from .hooks import Hooks
+    from .keeping import StateKeeper
     from .lifecycle import LoadedPlugin
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
@@ -51,6 +52,7 @@ class Loading:
         planner: Planner,
         quarantine: Quarantine,
         hooks: Hooks,
+        keeper: StateKeeper,
     ) -> None:
         self._bus = bus
         self._services = services
@@ -60,6 +62,7 @@ class Loading:
         self._planner = planner
         self._quarantine = quarantine
         self._hooks = hooks
+        self._keeper = keeper
         # Why what is claimed is to be loaded.
         self._causes: dict[str, LoadCause] = {}
 
@@ -148,7 +151,7 @@ class Loading:
 
     def bring_up(self, source: PluginSource, cause: LoadCause) -> PluginBringUp:
         """Return the steps of loading one plugin."""
-        return PluginBringUp(source, self._bus, self._services, self._configure, self._hooks, cause)
+        return PluginBringUp(source, self._bus, self._services, self._configure, self._hooks, self._keeper, cause)
 
     def report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[StepFailure]:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""

@@ -49,11 +49,18 @@ class Plugin:
         """React to an event. Subscribed only if overridden."""
 
     def save_state(self) -> Mapping[str, Any]:
-        """Return what a successor needs to go on where this plugin stops: plain data. Nothing by default."""
+        """Return what a successor needs to go on where this plugin stops: plain data. Nothing by default.
+
+        Called in a swap, while the plugin serves; and at an unload where the kernel has a state store, before
+        ``on_unload`` and when nothing reaches the plugin any more.
+        """
         return {}
 
     def restore_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what a predecessor saved; called after ``on_load`` and before anything becomes visible."""
+        """Take over what a predecessor saved, or what is stored from the last time.
+
+        Called after ``on_load`` and before anything becomes visible.
+        """
 
 
 class PluginSource(Protocol):

@@ -40,8 +40,8 @@ class PluginFailure:
     """What went wrong, as text: an exception object would keep the failed plugin's frames alive.
 
     Args:
-        step: ``open``, ``configure``, ``on_load`` or ``provide``; in a ``load_all`` also ``resolve`` where the needs
-            can't be met, and ``dependency`` where another plugin failed.
+        step: ``open``, ``configure``, ``on_load``, ``restore_state`` or ``provide``; in a ``load_all`` also
+            ``resolve`` where the needs can't be met, and ``dependency`` where another plugin failed.
         error_type: The exception's qualified name.
         message: What it said.
         traceback: The formatted traceback.

@@ -56,3 +56,19 @@ class DiscoveryError(LoaderError, ValueError):
         if len(self.faults) == 1:
             return self.faults[0]
         return "\n".join((f"cannot discover plugins: {len(self.faults)} are broken", *self.faults))
+
+
+class StateFileError(LoaderError, ValueError):
+    """Refuse a file with the state of a plugin, or a state that can't be written to one; the file stays as it is."""
+
+    def __init__(self, verb: str, plugin_id: str, path: str, cause: str, remedy: str = "") -> None:
+        super().__init__(verb, plugin_id, path, cause, remedy)
+        self.verb = verb
+        self.plugin_id = plugin_id
+        self.path = path
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        tail = f"; {self.remedy}" if self.remedy else ""
+        return f"cannot {self.verb} state of plugin '{self.plugin_id}' in '{self.path}': {self.cause}{tail}"

@@ -16,6 +16,7 @@ from .errors import PluginFolderError
 from .faults import DocumentError, Fault
 from .hostfile import Deadlines, HostFile
 from .sections import validate_section
+from .state_files import JsonStateStore
 from .validation import validate
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ class HostSettings:
         document: The host file with the positions of everything in it.
         folders: Folders of plugin folders, absolute, in the order in which they are searched.
         artifacts: Where runs are kept, absolute; None leaves it to the environment.
+        state: Where the states of plugins are kept, absolute; None for nowhere.
     """
 
     file: HostFile
     document: Document
     folders: tuple[Path, ...] = ()
     artifacts: Path | None = None
+    state: Path | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> HostSettings:
@@ -56,7 +59,8 @@ class HostSettings:
         document = read_document(place)
         file = validate(HostFile, document)
         folders = tuple(place.parent / folder for folder in file.plugins.folders)
-        return cls(file, document, folders, None if file.artifacts is None else place.parent / file.artifacts)
+        artifacts = None if file.artifacts is None else place.parent / file.artifacts
+        return cls(file, document, folders, artifacts, None if file.state is None else place.parent / file.state)
 
     @classmethod
     def default(cls) -> HostSettings:
@@ -92,12 +96,14 @@ class Host:
         self._refuse_unknown({source.metadata.id for source in found})
         self._disabled = tuple(source for source in found if not self._is_enabled(source.metadata.id))
         file = self._settings.file
+        self._state_store = None if self._settings.state is None else JsonStateStore(self._settings.state)
         self._kernel = Kernel(
             preferences=file.preferences,
             configure=self._configure,
             activate_on_demand=file.activate_on_demand,
             quarantine_after=file.quarantine_after,
             run_hook=_runner(file.deadlines),
+            state_store=self._state_store,
         )
         for source in found:
             if source not in self._disabled:
@@ -119,6 +125,11 @@ class Host:
     def kernel(self) -> Kernel:
         """Return the kernel."""
         return self._kernel
+
+    @property
+    def state_store(self) -> JsonStateStore | None:
+        """Return where the states of plugins are kept, None for nowhere."""
+        return self._state_store
 
     @property
     def settings(self) -> HostSettings:

@@ -55,4 +55,7 @@ class HostFile(_Strict):
         default=None, ge=1, description="Keep a plugin out after so many failed loads in a row."
     )
     deadlines: Deadlines = Field(default=Deadlines(), description="How long hooks may take.")
+    state: str | None = Field(
+        default=None, description="Folder where the states of plugins are kept, relative to this file."
+    )
     artifacts: str | None = Field(default=None, description="Where runs are kept, relative to this file.")

@@ -16,7 +16,7 @@ class PluginLoadError(KernelError, RuntimeError):
 
     Args:
         plugin_id: The plugin that failed.
-        step: ``open`` (its code was brought in), ``configure``, ``on_load`` or ``provide``.
+        step: ``open`` (its code was brought in), ``configure``, ``on_load``, ``restore_state`` or ``provide``.
         cause: The failure as text; the exception itself is the ``__cause__``.
     """
 
@@ -99,3 +99,20 @@ class StateError(KernelError, ValueError):
 
     def __str__(self) -> str:
         return f"cannot hand state over: {self.cause}"
+
+
+class SavedStateError(StateError):
+    """Refuse a state that was kept, and that the plugin which is loaded could not restore; it stays where it is."""
+
+    def __init__(self, plugin_id: str, origin: str, cause: str) -> None:
+        super().__init__(cause)
+        self.args = (plugin_id, origin, cause)
+        self.plugin_id = plugin_id
+        self.origin = origin
+
+    def __str__(self) -> str:
+        place = f" from '{self.origin}'" if self.origin else ""
+        return (
+            f"cannot restore state of plugin '{self.plugin_id}'{place}: {self.cause}; "
+            f"discard it, or load a plugin that reads it"
+        )
