@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from .asynchrony import is_async
 from .capabilities import Capability
 from .instances import Instance
 from .leases import LeaseCount
@@ -162,5 +162,5 @@ def refuse_async(key: str, **callables: Callable[..., object] | None) -> None:
         TypeError: One is ``async def``; names it.
     """
     for role, one in callables.items():
-        if one is not None and iscoroutinefunction(one):
+        if one is not None and is_async(one):
             raise TypeError(f"cannot provide service '{key}': its {role} is 'async def', which nothing awaits")
