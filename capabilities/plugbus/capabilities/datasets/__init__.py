@@ -11,7 +11,7 @@ from .errors import (
     DatasetError,
     NoConversionError,
 )
-from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer
+from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
 from .items import Annotation, Box, ImageItem, ItemStream, Keypoint, Label, Link
 from .job import ConversionJob
 from .losses import Loss, LossCount, LossTally
@@ -51,6 +51,8 @@ __all__ = [
     "LossCount",
     "LossTally",
     "NoConversionError",
+    "YOLOReader",
+    "YOLOWriter",
     "check_converter",
     "convert",
     "find_path",

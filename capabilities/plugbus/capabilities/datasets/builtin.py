@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer
+from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
 
 if TYPE_CHECKING:
     from .converter import Converter
@@ -14,5 +14,7 @@ BUILT_IN_CONVERTERS: Final[tuple[Converter, ...]] = (
     DMv1Writer(),
     DMv2Reader(),
     DMv2Writer(),
+    YOLOReader(),
+    YOLOWriter(),
 )
 """What a registry holds from the start. They have no state."""

@@ -2,5 +2,7 @@
 
 from .dm_v1 import DMv1Reader, DMv1Writer
 from .dm_v2 import DMv2Reader, DMv2Writer
+from .yolo_reader import YOLOReader
+from .yolo_writer import YOLOWriter
 
-__all__ = ["DMv1Reader", "DMv1Writer", "DMv2Reader", "DMv2Writer"]
+__all__ = ["DMv1Reader", "DMv1Writer", "DMv2Reader", "DMv2Writer", "YOLOReader", "YOLOWriter"]
