@@ -9,6 +9,7 @@ from weakref import WeakSet
 from .errors import PluginStateError, ServiceTypeError
 from .handles import Ref
 from .providers import Provision
+from .watching import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .subscriptions import Subscription
-    from .watching import ChangeHandler, Exchange, ServiceChange
+    from .watching import ChangeHandler, ServiceChange
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Event")
@@ -75,6 +76,7 @@ class PluginContext:
         self._left: tuple[Provision, ...] = ()
         # Changes that are not yet told to others; told when no lock is held, and not before the load is done.
         self._untold: list[Exchange] = []
+        self._withdrawal: Exchange | None = None
         self._is_telling = False
         self._watches: list[Callable[[], None]] = []
         self._held_back: list[Subscription] = []
@@ -83,6 +85,7 @@ class PluginContext:
         self._callbacks: list[Callable[[], object]] = []
         self._hung_hook = ""
         self._is_replaced = False
+        self._callback: Callable[[], object] | None = None
 
     @property
     def plugin_id(self) -> str:
@@ -283,7 +286,7 @@ class PluginContext:
     def provisions(self) -> tuple[Provision, ...]:
         """Return what the plugin provides, or will once ``open_up`` was called."""
         with self._lock:
-            return tuple(self._provisions.values())
+            return tuple(self._provisions.values()) if self._phase in {"loading", "active"} else ()
 
     @property
     def is_replaced(self) -> bool:
@@ -299,40 +302,49 @@ class PluginContext:
 
         ``announce`` tells others of it.
 
+        An interrupt may come between any two lines. Called again, this goes through to its end.
+
         Raises:
             ServiceExistsError: A name is taken; nothing became visible.
         """
         with self._lock:
             leaving = () if replacing is None else replacing._give_up()
             try:
-                exchange = self._services.switch(leaving, tuple(self._provisions.values()))
-            except BaseException:
+                arriving = tuple(self._provisions.values())
+                self._services.switch(leaving, arriving)
+            except Exception:
                 if replacing is not None:
-                    replacing._take_back(leaving)
+                    replacing._take_back()
                 raise
-            self._untold.append(exchange)
-            held_back, self._held_back = self._held_back, []
+            self._untold = [Exchange(leaving, arriving)]
             self._phase = "active"
+            held_back = tuple(self._held_back)
         old = () if replacing is None else replacing._live_subscriptions()
         self._bus.hand_over(old, held_back)
+        with self._lock:
+            del self._held_back[: len(held_back)]
 
     def withdraw(self) -> tuple[Provision, ...]:
         """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided.
 
-        ``announce`` tells others of it.
+        ``announce`` tells others of it. Called again, it carries an interrupted call through.
         """
         with self._lock:
             self._phase = "closing"
             provisions = tuple(self._provisions.values())
-            self._provisions.clear()
             self._held_back.clear()
-            self._left += provisions
-            watches, self._watches = self._watches, []
+            self._left += tuple(one for one in provisions if one not in self._left)
         self._bus.exchange(self._live_subscriptions(), ())
-        for stop in watches:
-            stop()
+        while self._watches:
+            self._watches[-1]()
+            del self._watches[-1]
         with self._lock:
-            self._untold.append(self._services.switch(provisions, ()))
+            if self._withdrawal is None:
+                visible = tuple(one for one in provisions if one in self._services.providers(one.key))
+                self._withdrawal = Exchange(visible, ())
+                self._untold += (self._withdrawal,)
+            self._services.switch(provisions, ())
+            self._provisions.clear()
         return provisions
 
     def announce(self) -> None:
@@ -349,19 +361,23 @@ class PluginContext:
     def close(self) -> Iterator[BaseException]:
         """Run the callbacks, the last one first, and yield what they raise; none keeps the others from running.
 
-        What is offered lazily, or for each scope, is closed among them, in the place where it was offered.
+        What is offered lazily, or for each scope, is closed among them, in the place where it was offered. Called again
+        after an interrupt, it goes on with the callback whose turn it was.
         """
         for one in self._left:
             one.leases.end()
         while True:
             with self._lock:
-                if not self._callbacks:
-                    self._phase = "closed"
-                    self._bus.forget_routes()
-                    if self._hung_hook:
-                        self._bus = self._services = cast("Any", _Refusal(self.plugin_id, self._hung_hook))
-                    return
-                callback = self._callbacks.pop()
+                if self._callback is None:
+                    if not self._callbacks:
+                        self._phase = "closed"
+                        self._bus.forget_routes()
+                        if self._hung_hook:
+                            self._bus = self._services = cast("Any", _Refusal(self.plugin_id, self._hung_hook))
+                        return
+                    self._callback = self._callbacks[-1]
+                    del self._callbacks[-1]  # not pop(): between the two lines no interrupt can come
+            callback, self._callback = self._callback, None
             try:
                 callback()
             except BaseException as error:  # noqa: BLE001 - the caller decides; the remaining callbacks must run
@@ -399,7 +415,8 @@ class PluginContext:
             with self._lock:
                 if not self._untold:
                     break
-                exchange = self._untold.pop(0)
+                exchange = self._untold[0]
+                del self._untold[0]
             try:
                 self._services.tell(exchange)
             except BaseException as error:  # noqa: BLE001 - raised when all is told
@@ -418,21 +435,16 @@ class PluginContext:
 
     def _give_up(self) -> tuple[Provision, ...]:
         with self._lock:
-            given = tuple(self._provisions.values())
-            self._provisions.clear()
-            self._left = given
             self._phase = "closing"
             self._is_replaced = True
-            return given
+            return tuple(self._provisions.values())
 
     def _live_subscriptions(self) -> tuple[Subscription, ...]:
         with self._lock:
             return tuple(self._subscriptions)
 
-    def _take_back(self, given: tuple[Provision, ...]) -> None:
+    def _take_back(self) -> None:
         with self._lock:
-            self._provisions.update((id(one), one) for one in given)
-            self._left = ()
             self._phase = "active"
             self._is_replaced = False
 

@@ -35,26 +35,27 @@ class Disabling:
     def disable(self, plugin_id: str, reason: str, *, cascade: bool) -> tuple[str, ...]:
         """Keep a plugin out from now on, unload it where it is active; return the ids that were unloaded."""
         exclusion = Exclusion(ExclusionKind.DISABLED, reason)
-        with self._transitions.lock:
+        is_new = False
+
+        def leaving() -> tuple[str, ...]:
+            nonlocal is_new
             while True:
                 self._transitions.wait_for((plugin_id,), "disable")
                 record = self._registry.record(plugin_id)
-                if record.state is not PluginState.ACTIVE:
-                    leaving: tuple[str, ...] = ()
-                    break
-                found = claim_leaving(self._registry, self._transitions, plugin_id, "disable", cascade=cascade)
+                found: tuple[str, ...] | None = ()
+                if record.state is PluginState.ACTIVE:
+                    found = claim_leaving(self._registry, self._transitions, plugin_id, "disable", cascade=cascade)
                 if found is not None:
-                    leaving = found
                     break
             is_new = record.exclusion != exclusion
             self._registry.change(plugin_id, exclusion=exclusion)
-            self._loading.claim_for_unloading(leaving)
+            return found
+
         try:
-            self._loading.unload(leaving)
+            return self._loading.unload(leaving)
         finally:
             if is_new:
                 self._bus.publish_kernel_event(PluginDisabled(plugin_id, reason))
-        return leaving
 
     def enable(self, plugin_id: str) -> bool:
         """Let a plugin in again, with its failures forgotten; tell whether it was kept out."""

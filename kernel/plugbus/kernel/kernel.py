@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .metadata import PluginMetadata
     from .outcomes import LoadReport, SwapReport
     from .proof import UnloadProof
+    from .proof.proving import Proving
     from .report import KernelReport
     from .resolver import Plan
 
@@ -236,17 +237,15 @@ class Kernel:
             DependentsError: Others need it, and ``cascade`` was not given.
             PluginUnloadError: Something failed on the way; the plugins are unloaded all the same.
         """
-        with self._transitions.lock:
+
+        def leaving() -> tuple[str, ...]:
             while True:
                 self._transitions.wait_for((plugin_id,), "unload")
-                leaving = claim_leaving(self._registry, self._transitions, plugin_id, "unload", cascade=cascade)
-                if leaving is not None:
-                    break
-            self._loading.claim_for_unloading(leaving)
-        if prove:
-            return self._unload_with_proof(leaving)
-        self._loading.unload(leaving)
-        return leaving
+                found = claim_leaving(self._registry, self._transitions, plugin_id, "unload", cascade=cascade)
+                if found is not None:
+                    return found
+
+        return self._unload_with_proof(leaving) if prove else self._loading.unload(leaving)
 
     def disable(self, plugin_id: str, *, reason: str = "", cascade: bool = False) -> tuple[str, ...]:
         """Keep a plugin out: unload it where it is active, and make it part of no plan until it is enabled.
@@ -289,11 +288,14 @@ class Kernel:
             old_id: The plugin that is to go.
             plugin: The new one: of the same id in another version, or of another id; or the id of one that is
                 registered, of which the newest version is taken.
-            drain_s: How many seconds to wait for uses of the old one; after that it is unloaded by the thread that ends
-                the last one.
+            drain_s: How many seconds to wait for uses of the old one that were leased, 0 or more; ``math.inf`` waits
+                without end. After that the old one is unloaded by the thread that ends the last use, or by
+                ``shutdown``; until then calls that need an old one of another id are refused. A thread that swaps
+                inside its own lease waits for itself, so long.
 
         Raises:
             PluginExcludedError: The new one is disabled or quarantined.
+            ValueError: ``drain_s`` is negative or no number.
             SwapError: A step failed, or others require of the old one what the new one does not offer.
             PluginNotFoundError: The old one is not registered.
             PluginStateError: The old one is not active; or this is a hook, and something would have to be waited for.
@@ -312,6 +314,9 @@ class Kernel:
     def shutdown(self) -> None:
         """Unload everything in reverse order, also if some fail; the second call does nothing.
 
+        Uses that are leased are not waited for, also not those of a plugin that was swapped: it is unloaded first.
+        A swap that waits for them returns.
+
         Raises:
             PluginStateError: This is a hook: a plugin is being loaded or unloaded by the very caller.
             PluginUnloadError: Holds everything that failed.
@@ -319,7 +324,7 @@ class Kernel:
         with self._transitions.lock:
             if self.is_closed and self._transitions.is_inside:
                 return
-            while self._transitions.wait_for(self._registry.list(), "shut down with"):
+            while self._transitions.wait_for(self._registry.list(), "shut down with", with_uses=False):
                 pass  # what was loaded while this waited is waited for, too
             if self.is_closed:
                 return
@@ -333,27 +338,32 @@ class Kernel:
             raise
         self._unload_all()
 
-    def _unload_with_proof(self, leaving: tuple[str, ...]) -> UnloadProof:
-        """Unload what was claimed, also where nothing can be proved."""
-        try:
+    def _unload_with_proof(self, select: Callable[[], tuple[str, ...]]) -> UnloadProof:
+        """Unload what ``select`` names, also where nothing can be proved."""
+        proofs: list[Proving] = []
+
+        def begin(leaving: tuple[str, ...]) -> None:
             from .proof.proving import Proving
 
             with self._transitions.lock:
                 loaded = dict(self._transitions.loaded)
             gone = [loaded.pop(one) for one in leaving]
-            proving = Proving(gone, tuple(loaded.values()), self._services, (self, *vars(self).values()))
-            del gone, loaded
-        finally:
-            self._loading.unload(leaving)
-        return proving.conclude()
+            proofs.append(Proving(gone, tuple(loaded.values()), self._services, (self, *vars(self).values())))
+
+        self._loading.unload(select, on_claimed=begin)
+        return proofs[0].conclude()
 
     def _unload_all(self) -> None:
-        with self._transitions.lock:
+        replaced = self._transitions.draining
+        for one in replaced:
+            one.finish()  # a shutdown waits for no uses: neither of these, nor of what is loaded
+
+        def leaving() -> tuple[str, ...]:
             while not self._transitions.is_inside and self._transitions.wait_for(self._registry.list(), "unload"):
                 pass  # what other threads are unloading
-            leaving = tuple(one for one in reversed(self._transitions.loaded) if self._is_active(one))
-            self._loading.claim_for_unloading(leaving)
-        self._loading.unload(leaving)
+            return tuple(one for one in reversed(self._transitions.loaded) if self._is_active(one))
+
+        self._loading.unload(leaving, lambda: [failure for one in replaced for failure in one.failures])
 
     def __enter__(self) -> Kernel:
         return self

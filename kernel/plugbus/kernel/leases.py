@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,39 +71,43 @@ class LeaseCount:
             return True
 
 
-def drain(counts: Iterable[LeaseCount], timeout_s: float, when_late: Callable[[], object]) -> bool:
+def drain(
+    counts: Iterable[LeaseCount],
+    timeout_s: float,
+    when_late: Callable[[], object],
+    over: threading.Event | None = None,
+) -> bool:
     """Take no new uses, and wait until the present ones are over.
 
     Args:
         counts: Of everything that is to be drained.
-        timeout_s: How many seconds to wait for all of them together.
+        timeout_s: How many seconds to wait for all of them together, at most; 0 or more, and may be infinite.
         when_late: Called once, in the thread that ends the last use, if that is after the time-out.
+        over: Set when the uses are over; whoever sets it ends the wait.
 
     Returns:
-        Whether all were over in time; if not, ``when_late`` will be, or was, called.
+        Whether all were over in time, or the wait was ended; if not, ``when_late`` will be, or was, called.
     """
     counts = tuple(counts)
-    for count in counts:
-        count.retire()
-    deadline = monotonic() + timeout_s
-    late = []
+    over = over or threading.Event()
     try:
-        for count in counts:
-            idle = threading.Event()
-            if count.when_idle(idle.set) and not idle.wait(max(0.0, deadline - monotonic())):
-                late.append(count)
+        call_when_idle(counts, over.set)
+        if over.wait(min(timeout_s, threading.TIMEOUT_MAX)):
+            return True
     except BaseException:
         # Whoever waited was interrupted; what is to follow the last use must follow it all the same.
-        _call_when_idle(counts, when_late)
+        call_when_idle(counts, when_late)
         raise
-    if late:
-        _call_when_idle(late, when_late)
-    return not late
+    call_when_idle(counts, when_late)
+    return False
 
 
-def _call_when_idle(counts: Sequence[LeaseCount], callback: Callable[[], object]) -> None:
-    """Call back once, when the last use of all of these is over; at once where none is left."""
-    waiting = len(counts)
+def call_when_idle(counts: Sequence[LeaseCount], callback: Callable[[], object]) -> None:
+    """Take no new uses, and call back once, when the last use of all of these is over; at once where none is left."""
+    for count in counts:
+        count.retire()
+    # One more than there are: the callback comes when all have been asked, and also where there is nothing to ask.
+    waiting = len(counts) + 1
     lock = threading.Lock()
 
     def one_is_idle() -> None:
@@ -118,3 +121,4 @@ def _call_when_idle(counts: Sequence[LeaseCount], callback: Callable[[], object]
     for count in counts:
         if not count.when_idle(one_is_idle):
             one_is_idle()
+    one_is_idle()

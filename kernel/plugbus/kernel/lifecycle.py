@@ -14,7 +14,7 @@ from .registry import PluginFailure
 from .values import value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from .bus import EventBus
     from .events import Event
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .plugin import PluginSource
-    from .providers import Provision
 
 
 @value(frozen=True, slots=True)
@@ -97,6 +96,7 @@ class PluginBringUp:
         self._services = services
         self._configure = configure
         self._context: PluginContext | None = None
+        self._is_closed = False
         self.step = "open"
         self.undo_failures: tuple[StepFailure, ...] = ()
 
@@ -145,36 +145,102 @@ class PluginBringUp:
         loaded.context.open_up(None if replacing is None else replacing.context)
 
     def undo(self) -> None:
-        """Leave nothing of the load behind; what fails on the way is kept in ``undo_failures``."""
+        """Leave nothing of the load behind; what fails on the way is kept in ``undo_failures``.
+
+        Called again, it goes on where an interrupt stopped it.
+        """
         plugin_id = self._source.metadata.id
-        failures = [] if self._context is None else list(_release(plugin_id, self._context))
-        failures.extend(_close(plugin_id, self._code))
-        self.undo_failures = tuple(failures)
+        if self._context is not None:
+            self._context.withdraw()
+            for error in self._context.close():
+                self.undo_failures += (StepFailure(plugin_id, "undo", error),)
+        close = self._code.close
+        if not self._is_closed:
+            self._is_closed = True
+            try:
+                close()
+            except BaseException as error:  # noqa: BLE001 - reported with the rest of what went wrong
+                self.undo_failures += (StepFailure(plugin_id, "close", error),)
 
 
-def take_down(loaded: LoadedPlugin, on_withdrawn: Callable[[tuple[Provision, ...]], None]) -> tuple[StepFailure, ...]:
-    """Unload one plugin; return everything that went wrong. No failure stops the rest.
+class TakeDown:
+    """Unload one plugin. No failure stops the rest.
 
-    1. Its subscriptions are cancelled and its provisions withdrawn; ``on_withdrawn`` is told of these.
+    1. Its subscriptions are cancelled and its provisions withdrawn.
     2. ``save_state``: its state is stored, where there is a store; nothing that comes from others changes it any more.
     3. ``on_unload`` runs.
     4. What was done through its context is undone, in reverse.
     5. ``close``: the source takes the code out.
+
+    An interrupt, such as Ctrl-C, may come between any two lines of the kernel. It leaves ``run``, and the next ``run``
+    goes on at the step where it came; no hook is called twice.
+
+    Attributes:
+        loaded: The plugin.
+        failures: Everything that went wrong so far.
     """
-    plugin_id = loaded.context.plugin_id
-    failures: list[StepFailure] = []
-    on_withdrawn(loaded.context.withdraw())
-    try:
-        loaded.keeper.save(loaded)
-    except BaseException as error:  # noqa: BLE001 - as below; what was stored before stays
-        failures.append(StepFailure(plugin_id, "save_state", error))
-    try:
-        loaded.hooks.call_for(loaded.context, "on_unload", loaded.plugin.on_unload, loaded.context)
-    except BaseException as error:  # noqa: BLE001 - the remaining steps must run; the kernel raises it at the end
-        failures.append(StepFailure(plugin_id, "on_unload", error))
-    failures.extend(StepFailure(plugin_id, "undo", error) for error in loaded.context.close())
-    failures.extend(_close(plugin_id, loaded.source))
-    return tuple(failures)
+
+    def __init__(self, loaded: LoadedPlugin) -> None:
+        self.loaded = loaded
+        self.failures: list[StepFailure] = []
+        self._is_called = False
+        self._steps = [self._close, self._undo, self._on_unload, self._save, self._withdraw]
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Tell whether the first step is done."""
+        return len(self._steps) < 5
+
+    def run(self) -> None:
+        """Take all steps that were not taken yet."""
+        while self._steps:
+            self._steps[-1]()
+
+    def withdraw(self) -> None:
+        """Take the first step alone."""
+        if not self.is_withdrawn:
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        self.loaded.context.withdraw()
+        del self._steps[-1]
+
+    def _save(self) -> None:
+        save = self.loaded.keeper.save
+        del self._steps[-1]
+        try:
+            save(self.loaded)
+        except BaseException as error:  # noqa: BLE001 - as below; what was stored before stays
+            self.failures.append(StepFailure(self.loaded.context.plugin_id, "save_state", error))
+
+    def _on_unload(self) -> None:
+        try:
+            self.loaded.hooks.call_for(self.loaded.context, "on_unload", self._call_on_unload)
+        except BaseException as error:
+            if not self._is_called and not isinstance(error, Exception):
+                raise  # an interrupt came before the hook: it is still to be called
+            del self._steps[-1]  # the remaining steps must run; the kernel raises it at the end
+            self.failures.append(StepFailure(self.loaded.context.plugin_id, "on_unload", error))
+        else:
+            del self._steps[-1]
+
+    def _call_on_unload(self) -> None:
+        self._is_called = True
+        self.loaded.plugin.on_unload(self.loaded.context)
+
+    def _undo(self) -> None:
+        for error in self.loaded.context.close():
+            self.failures.append(StepFailure(self.loaded.context.plugin_id, "undo", error))
+        del self._steps[-1]
+
+    def _close(self) -> None:
+        # Not pop(): between the deletion and the call no interrupt can come.
+        close = self.loaded.source.close
+        del self._steps[-1]
+        try:
+            close()
+        except BaseException as error:  # noqa: BLE001 - the kernel raises it at the end
+            self.failures.append(StepFailure(self.loaded.context.plugin_id, "close", error))
 
 
 def describe_failure(step: str, error: BaseException) -> PluginFailure:
@@ -183,18 +249,6 @@ def describe_failure(step: str, error: BaseException) -> PluginFailure:
 
     kind = type(error)
     return PluginFailure(step, f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(format_exception(error)))
-
-
-def _release(plugin_id: str, context: PluginContext) -> Iterator[StepFailure]:
-    context.withdraw()
-    return (StepFailure(plugin_id, "undo", error) for error in context.close())
-
-
-def _close(plugin_id: str, source: PluginSource) -> Iterator[StepFailure]:
-    try:
-        source.close()
-    except BaseException as error:  # noqa: BLE001 - reported with the rest of what went wrong
-        yield StepFailure(plugin_id, "close", error)
 
 
 def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from .departing import Departure, News, raise_interrupt
 from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError
 from .events import (
     PluginFailed,
@@ -12,9 +13,8 @@ from .events import (
     PluginQuarantined,
     PluginRegistered,
     PluginSwapped,
-    PluginUnloaded,
 )
-from .lifecycle import PluginBringUp, StepFailure, describe_failure, take_down
+from .lifecycle import PluginBringUp, StepFailure, describe_failure
 from .load_cause import ASKED, LoadCause, LoadCauseKind
 from .outcomes import LoadReport
 from .registry import PluginState
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .metadata import PluginMetadata
     from .planning import Planner
     from .plugin import Plugin, PluginSource
-    from .providers import Provision
     from .registry import PluginFailure, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
@@ -82,72 +81,104 @@ class Loading:
             make_plan: Called with the lock held, again after each wait: what it was made from may have changed then.
             cause: Why what the plan was made for is loaded.
         """
-        plan = self._claim(make_plan, cause)
-        return tuple(one.context.plugin_id for one in self.carry_out(plan.order))
-
-    def carry_out(self, order: Sequence[PluginMetadata]) -> tuple[LoadedPlugin, ...]:
-        """Load what was claimed, in order, all or nothing."""
+        claimed: list[PluginMetadata] = []
         loaded: list[LoadedPlugin] = []
-        tried = 0
-        with self._transitions.changing():
-            try:
-                for metadata in order:
-                    tried += 1
-                    loaded.append(self._bring_up(metadata))
+        try:
+            self._claim(make_plan, cause, claimed)
+            self.carry_out(claimed, loaded)
+        except BaseException:
+            self.let_go(claimed)
+            raise
+        return tuple(one.context.plugin_id for one in loaded)
+
+    def carry_out(self, claimed: list[PluginMetadata], loaded: list[LoadedPlugin]) -> None:
+        """Load what was claimed, in order, all or nothing.
+
+        Args:
+            claimed: Each is removed when its turn comes. What is left in it when an error leaves this call is still
+                claimed: that is an interrupt which came before the beginning.
+            loaded: What is up is added; after a failure it is down again.
+        """
+        try:
+            with self._transitions.changing():
+                while claimed:
+                    self._bring_up(claimed, loaded)
                     self._announce(loaded[-1])
-            except BaseException:
-                self._let_go(order[tried:])
-                _raise_interrupt(self._give_back(loaded))
-                raise
-        return tuple(loaded)
+        except BaseException:
+            self.let_go(claimed)
+            raise_interrupt(self.give_back(loaded))
+            raise
 
     def load_all(self) -> LoadReport:
         """Load what can be loaded of everything that is registered; the rest fails with its reason."""
-        plan, unmet, excluded = self._claim_all()
+        claimed: list[PluginMetadata] = []
+        excluded: dict[str, Exclusion] = {}
         failures: dict[str, PluginFailure] = {}
-        loaded: list[str] = []
-        tried = 0
-        with self._transitions.changing():
-            try:
+        loaded: list[LoadedPlugin] = []
+        try:
+            unmet = self._claim_all(claimed, excluded)
+            with self._transitions.changing():
                 for event in unmet:
                     failures[event.plugin_id] = describe_failure(event.step, event.error)
                     self._bus.publish_kernel_event(event)
-                for metadata in plan.order:
-                    tried += 1
+                while claimed:
+                    metadata = claimed[0]
                     try:
                         self._refuse_when_lost(metadata, failures)
-                        one = self._bring_up(metadata)
+                        self._bring_up(claimed, loaded)
                     except FailedDependencyError as error:
                         failures[metadata.id] = self._fail(metadata.id, "dependency", error)
+                        del claimed[0]
                         self._bus.publish_kernel_event(_failed(metadata, "dependency", error))
                     except PluginLoadError as error:
                         failures[metadata.id] = describe_failure(error.step, error.__cause__ or error)
                     else:
-                        loaded.append(metadata.id)
-                        self._announce(one)
-            except BaseException:
-                self._let_go(plan.order[tried:])
-                raise
-        return LoadReport(tuple(loaded), MappingProxyType(failures), MappingProxyType(excluded))
+                        self._announce(loaded[-1])
+        except BaseException:
+            self.let_go(claimed)
+            raise
+        ids = tuple(one.context.plugin_id for one in loaded)
+        return LoadReport(ids, MappingProxyType(failures), MappingProxyType(excluded))
 
-    def claim_for_unloading(self, plugin_ids: Iterable[str]) -> None:
-        """Mark active plugins as unloading; with the lock held."""
-        for plugin_id in plugin_ids:
-            self._registry.change(plugin_id, state=PluginState.UNLOADING)
+    def unload(
+        self,
+        select: Callable[[], tuple[str, ...]],
+        earlier: Callable[[], Iterable[StepFailure]] = tuple,
+        on_claimed: Callable[[tuple[str, ...]], object] = id,
+    ) -> tuple[str, ...]:
+        """Take plugins down, one after the other, whatever fails; return their ids.
 
-    def unload(self, plugin_ids: Iterable[str]) -> None:
-        """Take claimed plugins down, one after the other, whatever fails.
+        Args:
+            select: Called with the lock held: says which active ones go, in order. From then on all of them go, also
+                if an interrupt comes; or none, where it comes before the first one has begun to.
+            earlier: Called when all are down: what else went wrong, to be raised with the rest.
+            on_claimed: Called with the ids, without the lock, before the first one begins to go; if it raises, they go
+                all the same.
 
         Raises:
             PluginUnloadError: Holds everything that failed.
         """
-        with self._transitions.changing():
-            failures = [failure for plugin_id in plugin_ids for failure in self._unload_one(plugin_id)]
-        _raise_interrupt(failures)
+        failures: list[StepFailure] = []
+        claimed: list[str] = []
+        try:
+            with self._transitions.lock:
+                leaving = select()
+                self._claim_for_unloading(leaving)
+                claimed += leaving
+            try:
+                on_claimed(leaving)
+            finally:
+                self._take_down(claimed, failures)
+        except BaseException:
+            self._keep(claimed)
+            raise
+        failures = [*earlier(), *failures]
+        raise_interrupt(failures)
         errors = [failure.error for failure in failures if isinstance(failure.error, Exception)]
         if errors:
             where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
             raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
+        return leaving
 
     def bring_up(self, source: PluginSource, cause: LoadCause) -> PluginBringUp:
         """Return the steps of loading one plugin."""
@@ -157,8 +188,8 @@ class Loading:
         """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
         return self._tell(_failed(metadata, one.step, one.error) for one in failures)
 
-    def announce_swap(self, old: LoadedPlugin, new: LoadedPlugin, *, is_new: bool) -> list[StepFailure]:
-        """Publish that a plugin took another one's place; return what comes back in place of raising it.
+    def news_of_swap(self, old: LoadedPlugin, new: LoadedPlugin, *, is_new: bool) -> News:
+        """Return what tells that a plugin took another one's place.
 
         Args:
             old: The plugin that went.
@@ -166,29 +197,18 @@ class Loading:
             is_new: The swap has registered the new one too.
         """
         was, now = old.context.metadata, new.context.metadata
-        failures = self._tell((PluginRegistered(now.id, now.version),)) if is_new else []
-        failures += self._tell_offers(new)
-        loaded = (PluginLoaded(now.id, now.version),) if now.id != was.id else ()
-        return failures + self._tell((*loaded, PluginSwapped(was.id, now.id, was.version, now.version)))
+        news = News(self._bus, (PluginRegistered(now.id, now.version),) if is_new else ())
+        news.add_offers(new.context)
+        if now.id != was.id:
+            news.add(PluginLoaded(now.id, now.version))
+        news.add(PluginSwapped(was.id, now.id, was.version, now.version))
+        return news
 
-    def take_down_swapped(self, old: LoadedPlugin, *, is_same: bool) -> list[StepFailure]:
-        """Unload a plugin whose place is taken; return everything that went wrong."""
-        metadata = old.context.metadata
-        failures = list(take_down(old, lambda provisions: None))
-        if not is_same:
-            self._transitions.settle(metadata.id, PluginState.REGISTERED, source=None, plugin=None)
-        failures += self.report(metadata, failures)
-        return failures if is_same else [*failures, *self._tell((PluginUnloaded(metadata.id, metadata.version),))]
+    def departure_of(self, old: LoadedPlugin, *, is_same_id: bool) -> Departure:
+        """Return the way out of a plugin whose place is taken."""
+        return Departure(old, self._bus, self._transitions, is_replaced=True, is_same_id=is_same_id)
 
-    def give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
-        """Unload what a failed swap had brought up besides; return what fails on that way, which is reported too."""
-        return self._give_back(loaded)
-
-    def raise_interrupt(self, failures: Iterable[StepFailure]) -> None:
-        """Raise the first that is no ordinary error."""
-        _raise_interrupt(failures)
-
-    def _claim(self, make_plan: Callable[[], Plan], cause: LoadCause) -> Plan:
+    def _claim(self, make_plan: Callable[[], Plan], cause: LoadCause, claimed: list[PluginMetadata]) -> None:
         """Plan, and mark everything that is to be loaded as loading, in one step."""
         with self._transitions.lock:
             while True:
@@ -197,12 +217,12 @@ class Loading:
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
             self.claim_for_loading(plan.order, plan, cause)
-            return plan
+            claimed += plan.order
 
-    def _claim_all(self) -> tuple[Plan, list[PluginFailed], dict[str, Exclusion]]:
+    def _claim_all(self, claimed: list[PluginMetadata], excluded: dict[str, Exclusion]) -> list[PluginFailed]:
         """Claim the largest possible plan; what can't be in it has failed, and is returned as events to publish.
 
-        What is kept out is returned besides.
+        What is kept out is added to ``excluded``.
         """
         with self._transitions.lock:
             while True:
@@ -217,49 +237,74 @@ class Loading:
                 unmet.pop(metadata.id, None)  # another one's need chose a version that is not chosen for itself
             for plugin_id, error in unmet.items():
                 self._fail(plugin_id, "resolve", error)
-            self.claim_for_loading(plan.order, plan)
             events = [_failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()]
-            return plan, events, {one.id: one.exclusion for one in known if one.exclusion is not None}
+            self.claim_for_loading(plan.order, plan)
+            claimed += plan.order
+            excluded.update((one.id, one.exclusion) for one in known if one.exclusion is not None)
+            return events
 
-    def claim_for_loading(self, order: Iterable[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
-        """Mark plugins of a plan as loading; with the lock held."""
+    def claim_for_loading(self, order: Sequence[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
+        """Mark plugins of a plan as loading, all or none; with the lock held."""
         wanted = frozenset(plan.wanted)
         causes = {metadata.id: cause for metadata in order if metadata.id in wanted}
         for metadata in plan.order:
             for used in plan.providers[metadata.id].values():
                 if used not in causes:
                     causes[used] = LoadCause(LoadCauseKind.NEEDED, metadata.id)
-        for metadata in order:
-            self._causes[metadata.id] = causes[metadata.id]
-            candidates = self._registry.record(metadata.id).candidates
-            source = next(one for one in candidates if one.metadata.version == metadata.version)
-            # The last failure is kept until this load has done better: it may never get its turn.
-            self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
-            self._transitions.bind(metadata, plan.providers[metadata.id])
+        try:
+            for metadata in order:
+                self._causes[metadata.id] = causes[metadata.id]
+                candidates = self._registry.record(metadata.id).candidates
+                source = next(one for one in candidates if one.metadata.version == metadata.version)
+                # The last failure is kept until this load has done better: it may never get its turn.
+                self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
+                self._transitions.bind(metadata, plan.providers[metadata.id])
+        except BaseException:
+            self.let_go(list(order))
+            raise
 
-    def _bring_up(self, metadata: PluginMetadata) -> LoadedPlugin:
+    def _bring_up(self, claimed: list[PluginMetadata], done: list[LoadedPlugin]) -> None:
+        """Load the first of what is claimed, which is removed, and add it to what is done; or leave nothing of it."""
+        metadata = claimed[0]
         source = self._registry.record(metadata.id).source
         assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of claim_for_loading, for the type checker
-        bring_up = self.bring_up(source, self._causes.pop(metadata.id))
+        bring_up = self.bring_up(source, self._causes[metadata.id])
+        is_settled = False
         try:
-            loaded = bring_up.run()
-        except PluginLoadError as error:
-            cause = error.__cause__ or error
-            quarantined = self._fail_itself(metadata.id, error.step, cause)
-            events = [_failed(metadata, one.step, one.error) for one in bring_up.undo_failures]
-            untold = self._tell((*events, _failed(metadata, error.step, cause), *quarantined))
-            _raise_interrupt((*bring_up.undo_failures, *untold))
-            raise
+            del claimed[0]
+            try:
+                loaded = bring_up.run()
+            except PluginLoadError as error:
+                cause = error.__cause__ or error
+                with self._transitions.lock:
+                    quarantined = self._fail_itself(metadata.id, error.step, cause)
+                    is_settled = True
+                events = [_failed(metadata, one.step, one.error) for one in bring_up.undo_failures]
+                untold = self._tell((*events, _failed(metadata, error.step, cause), *quarantined))
+                raise_interrupt((*bring_up.undo_failures, *untold))
+                raise
+            with self._transitions.lock:
+                try:
+                    self._settle_loaded(loaded)
+                except BaseException:
+                    self._settle_loaded(loaded)
+                    raise
+                finally:
+                    is_settled = True
+                    done += (loaded,)
         except BaseException:
-            self._let_go((metadata,))
-            self._tell(_failed(metadata, one.step, one.error) for one in bring_up.undo_failures)
+            if not is_settled:
+                bring_up.undo()
+                self.let_go([metadata])
+                self._tell(_failed(metadata, one.step, one.error) for one in bring_up.undo_failures)
             raise
-        with self._transitions.lock:
-            self._transitions.loaded[metadata.id] = loaded
-            self._transitions.settle(
-                metadata.id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None, failed_loads=0
-            )
-        return loaded
+
+    def _settle_loaded(self, loaded: LoadedPlugin) -> None:
+        """Record that a plugin is up; may be done twice. With the lock held."""
+        plugin_id = loaded.context.plugin_id
+        self._causes.pop(plugin_id, None)
+        self._transitions.loaded[plugin_id] = loaded
+        self._transitions.settle(plugin_id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None, failed_loads=0)
 
     def _announce(self, loaded: LoadedPlugin) -> None:
         metadata = loaded.context.metadata
@@ -286,80 +331,95 @@ class Loading:
             record = self._registry.record(plugin_id)
             count, exclusion = self._quarantine.judge(record, failure)
             self._transitions.unbind(plugin_id)
+            self._causes.pop(plugin_id, None)
             facts: dict[str, object] = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
             self._transitions.settle(plugin_id, PluginState.FAILED, source=None, **facts)
         if exclusion is None:
             return ()
         return (PluginQuarantined(plugin_id, count, failure.message),)
 
-    def _let_go(self, claimed: Iterable[PluginMetadata]) -> None:
-        """Put plugins whose load was not tried, or not carried through, back where they were."""
-        for metadata in claimed:
-            self._transitions.unbind(metadata.id)
-            self._causes.pop(metadata.id, None)
-            has_failed = self._registry.record(metadata.id).failure is not None
+    def let_go(self, claimed: list[PluginMetadata]) -> None:
+        """Put plugins whose load was not tried, or not carried through, back where they were; empty the list."""
+        while claimed:
+            plugin_id = claimed[0].id
+            self._transitions.unbind(plugin_id)
+            self._causes.pop(plugin_id, None)
+            has_failed = self._registry.record(plugin_id).failure is not None
             state = PluginState.FAILED if has_failed else PluginState.REGISTERED
-            self._transitions.settle(metadata.id, state, source=None)
+            self._transitions.settle(plugin_id, state, source=None)
+            del claimed[0]
 
-    def _give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
+    def give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
         """Unload what a failed load had brought up; what fails on that way is reported and returned, not raised.
 
         What other threads or hooks have taken down meanwhile is left alone, and so is what they have come to need.
         """
-        leaving: dict[str, None] = {}
-        with self._transitions.lock:
-            for one in reversed(loaded):
-                plugin_id = one.context.plugin_id
-                is_here = self._transitions.loaded.get(plugin_id) is one
-                if is_here and self._registry.record(plugin_id).state is PluginState.ACTIVE:
-                    leaving[plugin_id] = None
-                    if self._transitions.bereft(plugin_id, leaving):
-                        del leaving[plugin_id]
-            self.claim_for_unloading(leaving)
-        return [failure for plugin_id in leaving for failure in self._unload_one(plugin_id)]
-
-    def _unload_one(self, plugin_id: str) -> list[StepFailure]:
-        loaded = self._transitions.loaded[plugin_id]
-        metadata = loaded.context.metadata
-        untold: list[StepFailure] = []
-
-        def on_withdrawn(_provisions: tuple[Provision, ...]) -> None:
-            untold.extend(self._tell_offers(loaded))
-
-        failures = take_down(loaded, on_withdrawn)
-        with self._transitions.lock:
-            del self._transitions.loaded[plugin_id]
-            self._transitions.unbind(plugin_id)
-            self._transitions.settle(plugin_id, PluginState.REGISTERED, source=None, plugin=None)
-        events = [_failed(metadata, one.step, one.error) for one in failures]
-        untold += self._tell((*events, PluginUnloaded(plugin_id, metadata.version)))
-        return [*failures, *untold]
-
-    def _tell_offers(self, loaded: LoadedPlugin) -> list[StepFailure]:
-        """Tell what a plugin provides, or does no longer, on the way of a change that has to run to its end."""
         try:
-            loaded.context.announce()
-        except BaseException as error:  # noqa: BLE001 - an interrupted subscriber; raised when the change is done
-            return [StepFailure(loaded.context.plugin_id, "publish", error)]
-        return []
+            return self._give_back(loaded)
+        except BaseException:
+            self._give_back(loaded)  # an interrupt came before the first one began to go
+            raise
+
+    def _give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
+        leaving: dict[str, None] = {}
+        claimed: list[str] = []
+        failures: list[StepFailure] = []
+        try:
+            with self._transitions.lock:
+                for one in reversed(loaded):
+                    plugin_id = one.context.plugin_id
+                    is_here = self._transitions.loaded.get(plugin_id) is one
+                    if is_here and self._registry.record(plugin_id).state is PluginState.ACTIVE:
+                        leaving[plugin_id] = None
+                        if self._transitions.bereft(plugin_id, leaving):
+                            del leaving[plugin_id]
+                self._claim_for_unloading(tuple(leaving))
+                claimed += leaving
+            self._take_down(claimed, failures)
+        except BaseException:
+            self._keep(claimed)
+            raise
+        return failures
+
+    def _claim_for_unloading(self, plugin_ids: tuple[str, ...]) -> None:
+        """Mark active plugins as unloading, all or none; with the lock held."""
+        try:
+            for plugin_id in plugin_ids:
+                self._registry.change(plugin_id, state=PluginState.UNLOADING)
+        except BaseException:
+            for plugin_id in plugin_ids:
+                self._registry.change(plugin_id, state=PluginState.ACTIVE)
+            raise
+
+    def _keep(self, claimed: list[str]) -> None:
+        """Let plugins stay active whose unload was claimed and has not begun."""
+        while claimed:
+            self._transitions.settle(claimed[0], PluginState.ACTIVE)
+            del claimed[0]
+
+    def _take_down(self, claimed: list[str], failures: list[StepFailure]) -> None:
+        """Let claimed plugins go, all of them; ``claimed`` is emptied when that begins."""
+        departures = [Departure(self._transitions.loaded[one], self._bus, self._transitions) for one in claimed]
+        pending = departures[::-1]
+        del claimed[:]
+        while pending:
+            try:
+                with self._transitions.changing():
+                    while pending:
+                        pending[-1].run()
+                        del pending[-1]
+            except Exception:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an interrupt; raised when everything is down
+                failures.append(StepFailure("", "unload", error))
+        failures += [failure for one in departures for failure in one.failures]
 
     def _tell(self, events: Iterable[KernelEvent]) -> list[StepFailure]:
         """Publish on the way of a change that has to run to its end: return what comes back in place of raising it."""
-        failures: list[StepFailure] = []
-        for event in events:
-            try:
-                self._bus.publish_kernel_event(event)
-            except BaseException as error:  # noqa: BLE001 - an interrupted subscriber; raised when the change is done
-                failures.append(StepFailure(getattr(event, "plugin_id", ""), "publish", error))
-        return failures
+        news = News(self._bus, events)
+        news.tell()
+        return news.failures
 
 
 def _failed(metadata: PluginMetadata, step: str, error: BaseException) -> PluginFailed:
     return PluginFailed(metadata.id, step, error, metadata.version)
-
-
-def _raise_interrupt(failures: Iterable[StepFailure]) -> None:
-    """Raise the first that is no ordinary error: a Ctrl-C is not to be lost among failures."""
-    for failure in failures:
-        if not isinstance(failure.error, Exception):
-            raise failure.error

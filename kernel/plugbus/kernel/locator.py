@@ -248,7 +248,8 @@ class ServiceLocator:
     def exchange(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Withdrawal:
         """Withdraw some entries and provide others in one step, which no reader sees half done; tell of it.
 
-        Entries that leave while none arrives go one after the other.
+        Entries that leave while none arrives go one after the other. It may be called again to carry an interrupted
+        call through.
 
         Raises:
             ServiceExistsError: A name would have two providers; nothing was changed.
@@ -273,6 +274,10 @@ class ServiceLocator:
                 changed[one.key] = staying
             for one in arriving:
                 present = changed.get(one.key, self._provisions.get(one.key, ()))
+                if one in present:
+                    # It is there already: an interrupted exchange is being carried through.
+                    changed[one.key] = present
+                    continue
                 if present and not (isinstance(one.key, Capability) and isinstance(present[0].key, Capability)):
                     raise ServiceExistsError(str(one.key), one.owner, present[0].owner)
                 changed[one.key] = (*present, one)

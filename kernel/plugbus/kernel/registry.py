@@ -198,8 +198,8 @@ class PluginRegistry:
     def find_by_capability(self, capability: str) -> tuple[PluginRecord, ...]:
         """Return the plugins that offer a capability, in order of registration, from an index."""
         with self._lock:
-            offering = sorted(self._by_capability.get(capability, ()), key=self._places.__getitem__)
-            return tuple(self._records[plugin_id] for plugin_id in offering)
+            known = [one for one in self._by_capability.get(capability, ()) if one in self._records]
+            return tuple(self._records[plugin_id] for plugin_id in sorted(known, key=self._places.__getitem__))
 
     def __contains__(self, plugin_id: object) -> bool:
         return plugin_id in self._records
@@ -222,11 +222,12 @@ class PluginRegistry:
         return new
 
     def _drop_from_index(self, record: PluginRecord) -> None:
+        # Whatever is missing was dropped before an interrupt: the change is being made for the second time.
         for capability in record.metadata.provides:
-            offering = self._by_capability[capability]
-            offering.remove(record.id)
+            offering = self._by_capability.get(capability, set())
+            offering.discard(record.id)
             if not offering:
-                del self._by_capability[capability]
+                self._by_capability.pop(capability, None)
 
 
 def _version_of(source: PluginSource) -> Any:

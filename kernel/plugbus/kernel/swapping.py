@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .departing import raise_interrupt
 from .errors import PluginStateError, SwapError
-from .leases import drain
+from .lifecycle import StepFailure
 from .load_cause import LoadCause, LoadCauseKind
 from .outcomes import SwapReport
 from .plugin import InstanceSource
 from .registry import PluginState
+from .retiring import Retirement
 from .state import hand_over
 from .versions import parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .lifecycle import LoadedPlugin, PluginBringUp, StepFailure
+    from .departing import News
+    from .lifecycle import LoadedPlugin, PluginBringUp
     from .loading import Loading
     from .metadata import PluginMetadata
     from .planning import Planner
     from .plugin import PluginSource
-    from .providers import Provision
     from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
@@ -64,8 +66,15 @@ class Swap:
         self._source = source
         self._new = source.metadata
         self._before: PluginRecord | None = None
+        self._is_claimed = False
+        self._is_entered = False
         self._is_registered_here = False
-        self._needed: tuple[PluginMetadata, ...] = ()
+        self._is_switched = False
+        self._needed: list[PluginMetadata] = []
+        self._loaded: list[LoadedPlugin] = []
+        self._interrupts: list[StepFailure] = []
+        self._retirement: Retirement
+        self._news: News
 
     def run(self, drain_s: float) -> SwapReport:
         """Carry the swap out.
@@ -74,21 +83,28 @@ class Swap:
             drain_s: How many seconds to wait for the uses of the old one.
 
         Raises:
+            ValueError: ``drain_s`` is negative or no number.
             SwapError: It failed before the switch.
             PluginNotFoundError: The old one is not registered.
             PluginStateError: The old one is not active, or the new one is.
             ResolutionError: The needs of the new one can't be met.
         """
-        plan = self._claim()
-        old = self._transitions.loaded[self._old_id]
-        with self._transitions.changing():
-            try:
-                new, provided = self._bring_in(plan, old)
-            except BaseException:
-                self._let_go()
+        if not drain_s >= 0:  # so that it refuses NaN as well
+            raise ValueError(f"cannot swap plugin '{self._old_id}': drain_s is {drain_s}; give 0 or more seconds")
+        try:
+            plan = self._claim()
+            with self._transitions.changing():
+                self._bring_in(plan)
+        except BaseException as error:
+            if not self._is_switched:
+                try:
+                    self._let_go()
+                except BaseException:
+                    self._let_go()  # an interrupt; it may be done twice
+                    raise
                 raise
-            untold = self._loading.announce_swap(old, new, is_new=self._is_registered_here)
-            return self._drain(old, provided, drain_s, untold)
+            self._keep(error)
+        return self._see_off(drain_s)
 
     def _claim(self) -> Plan:
         """Check everything, and keep others from changing the two plugins meanwhile."""
@@ -105,21 +121,23 @@ class Swap:
             if unmet:
                 raise SwapError(old_id, new.id, "plan", "; ".join(unmet))
             self._refuse_itself(record)
-            if new.id != old_id:
-                self._enter(new)
             try:
+                if new.id != old_id:
+                    self._enter(new)
                 plan = self._planner.plan_for_swap(old_id, new)
-                self._needed = tuple(one for one in plan.order if one.id != new.id)
-                has_waited = self._transitions.wait_for((one.id for one in self._needed), "swap in what needs")
+                needed = tuple(one for one in plan.order if one.id != new.id)
+                has_waited = self._transitions.wait_for((one.id for one in needed), "swap in what needs")
+                if not has_waited:
+                    self._loading.claim_for_loading(needed, plan)
+                    self._needed += needed
+                    self._is_claimed = True
+                    self._transitions.claim((old_id,))
+                    return plan
             except BaseException:
                 self._let_go()
                 raise
-            if has_waited:
-                self._let_go()
-                return self._claim()
-            self._loading.claim_for_loading(self._needed, plan)
-            self._transitions.claim((old_id,))
-            return plan
+            self._let_go()
+            return self._claim()
 
     def _refuse_itself(self, record: PluginRecord) -> None:
         """Refuse a successor that is the very plugin which is loaded: it would be set up twice, and then torn down."""
@@ -132,38 +150,47 @@ class Swap:
         before = self._registry.record(new.id) if new.id in self._registry else None
         if before is not None and before.plugin is not None:
             raise PluginStateError("swap in", new.id, "active", "it can't take a place while it has its own")
-        if before is None or self._source not in before.candidates:
-            self._registry.register(self._source)
-            self._is_registered_here = True
         self._before = before
+        if before is None or self._source not in before.candidates:
+            self._is_registered_here = True
+            self._registry.register(self._source)
+        self._is_entered = True
         self._registry.change(new.id, state=PluginState.LOADING, source=self._source)
 
-    def _bring_in(self, plan: Plan, old: LoadedPlugin) -> tuple[LoadedPlugin, tuple[Provision, ...]]:
+    def _bring_in(self, plan: Plan) -> None:
         """Load the new plugin and what it needs, hand the state over, and switch; or leave nothing of it behind."""
-        loaded: tuple[LoadedPlugin, ...] = ()
         bring_up = self._loading.bring_up(self._source, LoadCause(LoadCauseKind.SWAPPED, self._old_id))
         step: Callable[[], str] = lambda: bring_up.step  # noqa: E731 - read when it failed, not before
+        old = self._transitions.loaded[self._old_id]
         try:
-            loaded = self._loading.carry_out(self._needed)
+            self._loading.carry_out(self._needed, self._loaded)
             new = bring_up.prepare()
             step = lambda: "hand_over"  # noqa: E731 - see above
             hand_over(old, new)
             step = lambda: "switch"  # noqa: E731 - see above
-            return new, self._switch(bring_up, old, new, plan)
+            self._switch(bring_up, old, new, plan)
         except BaseException as error:
-            bring_up.undo()
-            failures = [*bring_up.undo_failures, *self._loading.report(self._new, bring_up.undo_failures)]
-            failures += self._loading.give_back(loaded)
+            if self._is_switched:
+                raise
+            try:
+                failures = self._take_back(bring_up)
+            except BaseException:
+                self._take_back(bring_up)
+                raise
             if isinstance(error, Exception):
-                self._loading.raise_interrupt(failures)
+                raise_interrupt(failures)
                 cause = f"{type(error).__qualname__}: {error}"
                 raise SwapError(self._old_id, self._new.id, step(), cause) from error
             raise
 
-    def _switch(
-        self, bring_up: PluginBringUp, old: LoadedPlugin, new: LoadedPlugin, plan: Plan
-    ) -> tuple[Provision, ...]:
-        """Make the new plugin visible in the old one's place; return what the old one had provided."""
+    def _take_back(self, bring_up: PluginBringUp) -> list[StepFailure]:
+        """Leave nothing of the new one behind; return what fails on that way."""
+        bring_up.undo()
+        failures = [*bring_up.undo_failures, *self._loading.report(self._new, bring_up.undo_failures)]
+        return failures + self._loading.give_back(self._loaded)
+
+    def _switch(self, bring_up: PluginBringUp, old: LoadedPlugin, new: LoadedPlugin, plan: Plan) -> None:
+        """Make the new plugin visible in the old one's place."""
         with self._transitions.lock:
             # What was true when the swap was planned may have changed while hooks ran.
             unmet = self._transitions.unmet_by(self._old_id, self._new)
@@ -173,57 +200,76 @@ class Swap:
                     unmet = (*unmet, f"'{self._new.id}' needs '{used}', which was unloaded meanwhile")
             if unmet:
                 raise LookupError("; ".join(unmet))
-            provided = old.context.provisions
-            bring_up.reveal(new, replacing=old)
-            self._transitions.replace(self._old_id, new, self._new, plan.providers.get(self._new.id, {}))
-            if self._new.id == self._old_id:
-                version = parse_version(self._new.version)
-                others = tuple(one for one in self._registry.record(self._old_id).candidates if one is not old.source)
-                staying = tuple(one for one in others if parse_version(one.metadata.version) != version)
-                self._registry.replace(self._old_id, (self._source, *staying), self._source, new.plugin)
-            else:
-                self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
-                self._registry.change(self._old_id, state=PluginState.UNLOADING)
-            return provided
-
-    def _drain(
-        self, old: LoadedPlugin, provided: tuple[Provision, ...], drain_s: float, failures: list[StepFailure]
-    ) -> SwapReport:
-        is_same = self._new.id == self._old_id
-
-        def finish() -> list[StepFailure]:
-            with self._transitions.changing():
+            provided, is_same_id = old.context.provisions, self._new.id == self._old_id
+            departure = self._loading.departure_of(old, is_same_id=is_same_id)
+            self._retirement = Retirement(old, provided, departure, self._transitions, is_same_id=is_same_id)
+            self._news = self._loading.news_of_swap(old, new, is_new=self._is_registered_here)
+            candidates = self._candidates(old)
+            uses = plan.providers.get(self._new.id, {})
+            while not self._is_switched:
                 try:
-                    return self._loading.take_down_swapped(old, is_same=is_same)
-                finally:
-                    self._transitions.release((self._old_id,))
+                    bring_up.reveal(new, replacing=old)
+                    self._transitions.replace(self._old_id, new, self._new, uses)
+                    self._record(new, candidates)
+                    self._is_switched = True
+                except Exception:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - raised when the swap is done
+                    # An interrupt in the midst of the switch: each part of it can be done twice, and none be left out.
+                    self._keep(error)
 
-        def finish_late() -> None:
-            self._loading.raise_interrupt(finish())
+    def _candidates(self, old: LoadedPlugin) -> tuple[PluginSource, ...]:
+        """Return the sources that the old id has after a swap for the same id: neither the old one, nor a second one
+        of the new version."""
+        version = parse_version(self._new.version)
+        others = (one for one in self._registry.record(self._old_id).candidates if one is not old.source)
+        return (self._source, *(one for one in others if parse_version(one.metadata.version) != version))
 
-        is_drained = drain((one.leases for one in provided), drain_s, finish_late)
-        if is_drained:
-            failures += finish()
-        elif is_same:
-            # Its place is taken and its source forgotten: nobody has to wait for the end of the last use.
-            self._transitions.release((self._old_id,))
-        old_version = old.context.metadata.version
-        self._loading.raise_interrupt(failures)
-        return SwapReport(
-            self._old_id,
-            self._new.id,
-            old_version,
-            self._new.version,
-            is_drained,
-            tuple(failures) if is_drained else (),
-        )
+    def _record(self, new: LoadedPlugin, candidates: tuple[PluginSource, ...]) -> None:
+        if self._new.id == self._old_id:
+            self._registry.replace(self._old_id, candidates, self._source, new.plugin)
+        else:
+            self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
+            self._registry.change(self._old_id, state=PluginState.UNLOADING)
+
+    def _see_off(self, drain_s: float) -> SwapReport:
+        """Tell of the switch, and let the old plugin go; an interrupt is raised at the end."""
+        news, retirement = self._news, self._retirement
+        is_done = False
+        while not is_done:
+            try:
+                with self._transitions.changing():
+                    news.tell()
+                    retirement.wait(0.0 if self._interrupts else drain_s)
+                    if not retirement.is_late:
+                        retirement.finish()
+                is_done = True
+            except Exception:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below, when the swap is done
+                self._keep(error)
+        failures = (*news.failures, *retirement.failures)
+        raise_interrupt((*self._interrupts, *failures))
+        old_version = retirement.old.context.metadata.version
+        return SwapReport(self._old_id, self._new.id, old_version, self._new.version, retirement.is_drained, failures)
+
+    def _keep(self, interrupt: BaseException) -> None:
+        self._interrupts.append(StepFailure(self._old_id, "swap", interrupt))
 
     def _let_go(self) -> None:
-        """Put both plugins back where they were."""
+        """Put both plugins back where they were, and what was to be loaded with them."""
         with self._transitions.lock:
-            if self._new.id != self._old_id:
+            self._loading.let_go(self._needed)
+            if self._is_entered and self._new.id in self._registry:
                 state = PluginState.REGISTERED if self._before is None else self._before.state
                 self._transitions.settle(self._new.id, state, source=None)
-                if self._is_registered_here:
-                    self._registry.unregister(self._new.id, self._new.version)
-            self._transitions.release((self._old_id,))
+            # Before what it stands for each was set, so that an interrupt finds it: what it stands for may be missing.
+            if self._is_registered_here and self._is_registered:
+                self._registry.unregister(self._new.id, self._new.version)
+            if self._is_claimed:
+                self._transitions.release((self._old_id,))
+            self._is_entered = self._is_registered_here = self._is_claimed = False
+
+    @property
+    def _is_registered(self) -> bool:
+        return self._new.id in self._registry and self._source in self._registry.record(self._new.id).candidates

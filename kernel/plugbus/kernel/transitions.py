@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .lifecycle import LoadedPlugin
     from .metadata import PluginMetadata
     from .registry import PluginRegistry
+    from .retiring import Retirement
 
 MOVING = (PluginState.LOADING, PluginState.UNLOADING)
 
@@ -42,6 +43,8 @@ class Transitions:
         self.loaded: dict[str, LoadedPlugin] = {}
         self.is_closed = False
         self._claimed: set[str] = set()
+        # What another plugin has replaced, while uses of it are waited for.
+        self._draining: dict[Retirement, str] = {}
         self._uses: dict[str, Mapping[str, str]] = {}
         self._needs: dict[str, tuple[Requirement, ...]] = {}
         # Who can't do without a target, which is a plugin's id or, with True before it, a capability.
@@ -61,31 +64,74 @@ class Transitions:
     def changing(self) -> Iterator[None]:
         """Mark this thread as being inside a change."""
         thread = threading.get_ident()
-        with self.lock:
-            self._changing[thread] = self._changing.get(thread, 0) + 1
+        is_marked = False
         try:
+            with self.lock:
+                # An interrupt may come when the lock was released; then the mark is there and is to be taken off.
+                self._changing[thread] = self._changing.get(thread, 0) + 1
+                is_marked = True
             yield
         finally:
-            with self.lock:
-                self._changing[thread] -= 1
-                if not self._changing[thread]:
-                    del self._changing[thread]
+            if is_marked:
+                with self.lock:
+                    self._changing[thread] -= 1
+                    if not self._changing[thread]:
+                        del self._changing[thread]
 
-    def wait_for(self, plugin_ids: Iterable[str], verb: str) -> bool:
+    def wait_for(self, plugin_ids: Iterable[str], verb: str, *, with_uses: bool = True) -> bool:
         """Wait, with the lock held, until none of the plugins is moving; tell whether that took any waiting.
 
+        Args:
+            plugin_ids: The plugins.
+            verb: What is to be done with them, for the error.
+            with_uses: Wait also for the uses of what another plugin has replaced.
+
         Raises:
-            PluginStateError: This thread is inside a change, and could wait for itself.
+            PluginStateError: This thread is inside a change, and could wait for itself; or uses of a plugin were not
+                over in time, and nobody can tell when they will be.
         """
         has_waited = False
         for plugin_id in plugin_ids:
             while (state := self._moving_state(plugin_id)) is not None:
+                replaced = self._draining_of(plugin_id)
+                if replaced and not with_uses:
+                    break
+                if any(one.is_late for one in replaced):
+                    remedy = "its place is taken, and uses of it are not over; call again when they are"
+                    raise PluginStateError(verb, plugin_id, state, remedy)
                 if self.is_inside:
                     remedy = "a hook or a subscriber may not wait for that; call again when it is done"
                     raise PluginStateError(verb, plugin_id, state, remedy)
                 self._settled.wait()
                 has_waited = True
         return has_waited
+
+    def drain(self, one: Retirement, plugin_id: str) -> None:
+        """Remember a plugin that another one has replaced, until it is ``vacated``."""
+        with self.lock:
+            self._draining[one] = plugin_id
+            self._settled.notify_all()
+
+    def drained(self, one: Retirement) -> None:
+        """Forget a plugin that was draining: somebody unloads it now."""
+        with self.lock:
+            self._draining.pop(one, None)
+
+    @property
+    def draining(self) -> tuple[Retirement, ...]:
+        """Return what waits for its uses to be over."""
+        with self.lock:
+            return tuple(self._draining)
+
+    def vacate(self, old: LoadedPlugin) -> None:
+        """Let a plugin be registered again whose place another one, of another id, has taken."""
+        plugin_id = old.context.plugin_id
+        with self.lock:
+            if self._registry.record(plugin_id).plugin is old.plugin:
+                self.settle(plugin_id, PluginState.REGISTERED, source=None, plugin=None)
+
+    def _draining_of(self, plugin_id: str) -> list[Retirement]:
+        return [one for one, replaced in self._draining.items() if replaced == plugin_id]
 
     def _moving_state(self, plugin_id: str) -> str | None:
         if plugin_id in self._claimed:
@@ -122,11 +168,13 @@ class Transitions:
         """Forget what a plugin uses."""
         with self.lock:
             self._uses.pop(plugin_id, None)
-            for need in self._needs.pop(plugin_id, ()):
+            # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
+            for need in self._needs.get(plugin_id, ()):
                 users = self._users.get(_target(need), {})
                 users.pop(plugin_id, None)
                 if not users:
                     self._users.pop(_target(need), None)
+            self._needs.pop(plugin_id, None)
 
     def uses(self, plugin_id: str) -> Mapping[str, str]:
         """Return what a plugin was resolved with, empty when it is not loaded; what is optional is among it."""
@@ -189,9 +237,22 @@ class Transitions:
         return tuple(unmet)
 
     def replace(self, old_id: str, new: LoadedPlugin, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
-        """Put a plugin in the place of another one, in the order of loading too; with the lock held."""
+        """Put a plugin in the place of another one, in the order of loading too; with the lock held.
+
+        Called again, it carries an interrupted call through.
+        """
         self.unbind(old_id)
         self.bind(metadata, uses)
+        if self.loaded.get(metadata.id) is not new:
+            self._put_in_place(old_id, new, metadata.id, uses)
+        for user, used in self._uses.items():
+            if old_id in used.values():
+                offered = {str(one) for one in metadata.provides} | {metadata.id}
+                self._uses[user] = {
+                    target: metadata.id if one == old_id and target in offered else one for target, one in used.items()
+                }
+
+    def _put_in_place(self, old_id: str, new: LoadedPlugin, new_id: str, uses: Mapping[str, str]) -> None:
         # What the new one uses comes before it, also what was loaded after the old one: shutdown goes the other way.
         needed = dict.fromkeys(uses.values())
         pending = list(needed)
@@ -204,15 +265,9 @@ class Transitions:
         earlier = [one for one in order[place + 1 :] if one in needed]
         later = [one for one in order[place + 1 :] if one not in needed]
         loaded = {one: self.loaded[one] for one in (*order[:place], *earlier)}
-        loaded[metadata.id] = new
+        loaded[new_id] = new
         loaded.update((one, self.loaded[one]) for one in later)
         self.loaded = loaded
-        for user, used in self._uses.items():
-            if old_id in used.values():
-                offered = {str(one) for one in metadata.provides} | {metadata.id}
-                self._uses[user] = {
-                    target: metadata.id if one == old_id and target in offered else one for target, one in used.items()
-                }
 
     def _is_lost(self, user: str, capability: str, gone: Mapping[str, None]) -> bool:
         """Tell whether ``user`` requires a capability that no loaded plugin besides ``gone`` offers in its range."""

@@ -1,0 +1,152 @@
+"""The way out of the kernel: a plugin is taken down, forgotten and told about, to the end, whatever comes between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .context import PluginContext
+from .events import PluginFailed, PluginUnloaded
+from .lifecycle import StepFailure, TakeDown
+from .registry import PluginState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .bus import EventBus
+    from .events import KernelEvent
+    from .lifecycle import LoadedPlugin
+    from .transitions import Transitions
+
+
+class Departure:
+    """One plugin that is claimed and goes.
+
+    1. It is withdrawn; ``CapabilityWithdrawn`` is published for what it provided.
+    2. It is taken down.
+    3. Its record says ``registered`` again, and nothing is known of what it used.
+    4. ``PluginFailed`` is published for each failure, then ``PluginUnloaded``.
+
+    Where another plugin has taken its place, that was told and recorded by the swap: then 1 is silent, and where both
+    have one id, 3 and ``PluginUnloaded`` are left out.
+
+    An interrupt that comes between two steps is kept as a failure, and the rest runs: half of a departure would leave
+    a plugin that is neither here nor gone.
+
+    Args:
+        loaded: The plugin.
+        bus: Of the kernel.
+        transitions: Of the kernel.
+        is_replaced: Another one has taken its place.
+        is_same_id: That one has the same id.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedPlugin,
+        bus: EventBus,
+        transitions: Transitions,
+        *,
+        is_replaced: bool = False,
+        is_same_id: bool = False,
+    ) -> None:
+        self._loaded = loaded
+        self._metadata = loaded.context.metadata
+        self._bus = bus
+        self._transitions = transitions
+        self._down = TakeDown(loaded)
+        self._news = News(bus)
+        self._is_silent = is_same_id
+        # The last one is the next one, so that the end of a step is one deletion.
+        first: list[Callable[[], None]] = [] if is_replaced else [self._tell, self._withdraw]
+        forget = [] if is_same_id else [self._vacate if is_replaced else self._forget]
+        self._steps = [self._tell, self._write_news, *forget, self._down.run, *first]
+
+    @property
+    def failures(self) -> tuple[StepFailure, ...]:
+        """Return everything that went wrong so far."""
+        return (*self._down.failures, *self._news.failures)
+
+    def run(self) -> None:
+        """Take all steps. Called again, it does what was left undone."""
+        while self._steps:
+            try:
+                while self._steps:
+                    self._steps[-1]()
+                    del self._steps[-1]
+            except Exception:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an interrupt; raised by the kernel when the change is done
+                self._news.failures.append(StepFailure(self._metadata.id, "unload", error))
+
+    def _withdraw(self) -> None:
+        self._down.withdraw()
+        self._news.add_offers(self._loaded.context)
+
+    def _forget(self) -> None:
+        with self._transitions.lock:
+            if self._transitions.loaded.get(self._metadata.id) is self._loaded:
+                self._transitions.unbind(self._metadata.id)
+                self._transitions.settle(self._metadata.id, PluginState.REGISTERED, source=None, plugin=None)
+                del self._transitions.loaded[self._metadata.id]
+
+    def _vacate(self) -> None:
+        self._transitions.vacate(self._loaded)
+
+    def _write_news(self) -> None:
+        events: list[KernelEvent] = [
+            PluginFailed(self._metadata.id, one.step, one.error, self._metadata.version) for one in self._down.failures
+        ]
+        if not self._is_silent:
+            events.append(PluginUnloaded(self._metadata.id, self._metadata.version))
+        self._news = News(self._bus, events, self._news.failures)
+
+    def _tell(self) -> None:
+        self._news.tell()
+
+
+def raise_interrupt(failures: Iterable[StepFailure]) -> None:
+    """Raise the first that is no ordinary error: a Ctrl-C is not to be lost among failures."""
+    for failure in failures:
+        if not isinstance(failure.error, Exception):
+            raise failure.error
+
+
+class News:
+    """What is told on the way of a change that has to run to its end: what comes back from those who hear it is kept.
+
+    Attributes:
+        failures: What came back in place of being raised.
+
+    Args:
+        bus: Of the kernel.
+        events: What is to be told first.
+        failures: What came back earlier; more is added.
+    """
+
+    def __init__(
+        self, bus: EventBus, events: Iterable[KernelEvent] = (), failures: list[StepFailure] | None = None
+    ) -> None:
+        self._bus = bus
+        self._pending: list[KernelEvent | PluginContext] = [*events]
+        self.failures = [] if failures is None else failures
+
+    def add(self, *events: KernelEvent) -> None:
+        """Add events to what is to be told."""
+        self._pending += events
+
+    def add_offers(self, context: PluginContext) -> None:
+        """Add what a plugin provides, or does no longer, to what is to be told."""
+        self._pending += (context,)
+
+    def tell(self) -> None:
+        """Tell all of it, each once, also when this is called again after an interrupt."""
+        while self._pending:
+            one = self._pending[0]
+            del self._pending[0]
+            try:
+                if isinstance(one, PluginContext):
+                    one.announce()
+                else:
+                    self._bus.publish_kernel_event(one)
+            except BaseException as error:  # noqa: BLE001 - an interrupted subscriber; raised when the change is done
+                self.failures.append(StepFailure(getattr(one, "plugin_id", ""), "publish", error))

@@ -1,0 +1,96 @@
+"""Interrupts at every place where they can come: what Ctrl-C does, without the luck that it takes to meet a place."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import plugbus.kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+FOLDER = Path(plugbus.kernel.__file__).parent
+# What only computes: an interrupt there is one of its caller.
+PURE = {
+    *("candidates", "capabilities", "causes", "domains", "greedy", "load_cause", "metadata", "ordering", "plan"),
+    *("planning", "ranges", "reasons", "resolver", "search", "unrolling", "values", "versions"),
+}
+SOURCES = frozenset(str(path) for path in FOLDER.rglob("*.py") if path.stem not in PURE and "testing" not in path.parts)
+# After these the interpreter looks whether a signal has come, and calls its handler, which may raise.
+LOOKING = ("RESUME", "CALL", "JUMP_BACKWARD", "POP_JUMP_BACKWARD")
+
+
+def interrupt(place: int, call: Callable[[], object]) -> str:
+    """Call, and raise ``KeyboardInterrupt`` at one place in the kernel's files; say where, or "" after the last place.
+
+    The places are those at which the interpreter would call the handler of a signal: where a function of the kernel is
+    entered, where a call of built-in code has returned, and where a loop goes back. What is left between a call and
+    the ``try`` around it is no place: the interpreter counts the one to the other.
+
+    Args:
+        place: Of all places that the call comes by, the number of the one where it is interrupted, from 0.
+        call: What is interrupted; a ``KeyboardInterrupt`` that it raises is caught.
+    """
+    passed = 0
+    where = ""
+    entered = 0
+
+    def on_call(frame: FrameType, _event: str, _argument: object) -> Any:
+        nonlocal entered
+        entered += 1
+        if frame.f_code.co_filename not in SOURCES:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        before: int | None = None
+        entered_before = entered
+
+        def on_opcode(frame: FrameType, event: str, _argument: object) -> Any:
+            nonlocal before, entered_before, passed, where
+            if event == "opcode":
+                # What was called last is Python code if a frame was entered meanwhile: that looked for itself.
+                is_place = before is not None and entered_before == entered and is_looking(frame, before)
+                before, entered_before = frame.f_lasti, entered
+                if is_place:
+                    passed += 1
+                    if passed == place + 1:
+                        sys.settrace(None)
+                        file = Path(frame.f_code.co_filename).name
+                        where = f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+                        raise KeyboardInterrupt(where)
+            return on_opcode
+
+        return on_opcode
+
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        call()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return where
+
+
+def is_looking(frame: FrameType, before: int) -> bool:
+    """Tell whether the interpreter looks for signals between the instruction ``before`` and the one that is next."""
+    code = frame.f_code
+    name = dis.opname[code.co_code[before]]
+    return name.startswith(LOOKING) and handler_of(code, before) == handler_of(code, frame.f_lasti)
+
+
+def handler_of(code: CodeType, offset: int) -> int | None:
+    """Return where the code goes on when the instruction at an offset raises."""
+    return next((target for start, end, target in handlers(code) if start <= offset < end), None)
+
+
+@cache
+def handlers(code: CodeType) -> tuple[tuple[int, int, int], ...]:
+    """Return start, end and target of what a code's ``try`` and ``with`` statements guard."""
+    table: Any = vars(dis)["_parse_exception_table"](code)
+    return tuple((one.start, one.end, one.target) for one in table)
