@@ -11,7 +11,7 @@ from .leases import drain
 if TYPE_CHECKING:
     from .departing import Departure
     from .lifecycle import LoadedPlugin, StepFailure
-    from .locator import Provision
+    from .providers import Provision
     from .transitions import Transitions
 
 
