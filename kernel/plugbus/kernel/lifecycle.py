@@ -150,7 +150,7 @@ class PluginBringUp:
         Called again, it goes on where an interrupt stopped it.
         """
         plugin_id = self._source.metadata.id
-        if self._context is not None:
+        if self._context is not None and not self._is_closed:
             self._context.withdraw()
             for error in self._context.close():
                 self.undo_failures += (StepFailure(plugin_id, "undo", error),)
