@@ -76,12 +76,12 @@ def watched(name: str, lookups: int, callback: Callable[[], object]) -> WatchedK
 
 
 def seen_while(change: Callable[[], object], look: Callable[[], object]) -> list[object]:
-    """Return what a reader sees before each line of the locator that a change runs."""
+    """Return what a reader sees before each line of the locator, and of the table it is, that a change runs."""
     found: list[object] = []
-    source = getfile(ServiceLocator)
+    sources = {getfile(kind) for kind in ServiceLocator.__mro__ if kind is not object}
 
     def on_line(frame: FrameType, kind: str, _argument: object) -> Any:
-        if frame.f_code.co_filename == source:
+        if frame.f_code.co_filename in sources:
             found.append(look())
             return on_line
         return None

@@ -12,6 +12,7 @@ from plugbus.kernel import (
     CustomEvent,
     Event,
     EventBus,
+    HealthReport,
     InstanceSource,
     Kernel,
     LoadReport,
@@ -26,6 +27,8 @@ from plugbus.kernel import (
     PluginState,
     Provision,
     Requirement,
+    Scope,
+    ServiceChange,
     ServiceLocator,
     SubscriberFailed,
     Subscription,
@@ -96,6 +99,30 @@ def services(locator: ServiceLocator) -> None:
     assert_type(locator.provide(STORE, DiskStore()), Withdrawal)
     with locator.provide("name", DiskStore()) as withdrawal:
         assert_type(withdrawal, Withdrawal)
+    assert_type(locator.provide_lazy(STORE, DiskStore, close=lambda store: store.read()), Withdrawal)
+    assert_type(locator.provide_scoped(STORE, DiskStore, lambda store: store.read()), Withdrawal)
+    assert_type(locator.wait_for(STORE, timeout_s=1), Store)
+    assert_type(locator.wait_for("store", DiskStore, timeout_s=1), DiskStore)
+    assert_type(locator.wait_for("store", timeout_s=1), object)
+    assert_type(locator.check_health(STORE), tuple[HealthReport, ...])
+    locator.when_provided(STORE, lambda: None)()
+    locator.ref(STORE).watch(lambda change: assert_type(change, ServiceChange))()
+    with locator.scope() as scope:
+        assert_type(scope, Scope)
+        assert_type(scope.get(STORE), Store)
+        assert_type(scope.get("store", DiskStore), DiskStore)
+        assert_type(scope.get("store"), object)
+        assert_type(scope.find(STORE), Store | None)
+        assert_type(scope.find("store", DiskStore), DiskStore | None)
+        assert_type(scope.all(CLOCK), tuple[Clock, ...])
+
+
+def offers(ctx: PluginContext, action: Capability[type[Store]]) -> None:
+    ctx.provide(action, DiskStore)  # a class is offered as a class
+    ctx.provide(STORE, DiskStore(), health=lambda: True)
+    ctx.provide_lazy(STORE, DiskStore, close=lambda store: store.read(), health=lambda store: store.read() == b"")()
+    ctx.provide_scoped(STORE, DiskStore, close=lambda store: store.read())()
+    assert_type(ctx.ref(STORE).get(), Store)
 
 
 def on_saved(event: Saved) -> None: ...

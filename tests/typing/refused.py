@@ -93,7 +93,7 @@ def events(event: CustomEvent) -> None:
 def context(ctx: PluginContext, executor: Executor) -> None:
     ctx.get_service(EXECUTOR).shutdown()  # type: ignore[union-attr] # pyright: reportOptionalMemberAccess
     ctx.provide(STORE, executor)  # type: ignore[misc] # pyright: reportArgumentType
-    ctx.provide("store", executor)  # type: ignore[arg-type] # pyright: reportArgumentType
+    ctx.provide("store", executor)  # type: ignore[call-overload] # pyright: reportCallIssue reportArgumentType
     ctx.subscribe(PluginLoaded, on_saved)  # type: ignore[arg-type] # pyright: reportCallIssue reportArgumentType
 
 

@@ -66,6 +66,7 @@ from .events import (
 )
 from .exclusion import Exclusion, ExclusionKind
 from .handles import Ref, Withdrawal
+from .health import HealthReport, HealthStatus
 from .hooks import HookRunner, HungHook
 from .keeping import SavedState, StateStore
 from .kernel import Kernel
@@ -80,6 +81,7 @@ from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
 from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
+from .scopes import Scope
 from .subscriptions import Subscription
 from .versions import Version, parse_version
 from .watching import ChangeHandler, ChangeKind, ServiceChange
@@ -105,6 +107,8 @@ __all__ = [
     "ExclusionKind",
     "FailedDependencyError",
     "ForgedEventError",
+    "HealthReport",
+    "HealthStatus",
     "HookRunner",
     "HookTimeoutError",
     "HungHook",
@@ -155,6 +159,7 @@ __all__ = [
     "ResolutionError",
     "SavedState",
     "SavedStateError",
+    "Scope",
     "ScopeCloseError",
     "ScopeError",
     "ServiceBuildError",

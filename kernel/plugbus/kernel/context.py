@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
+    from .scopes import Scope
     from .subscriptions import Subscription
     from .watching import ChangeHandler, ServiceChange
 
@@ -119,8 +120,16 @@ class PluginContext:
         """Return what this plugin sees of the bus: ``publish`` and ``subscribe``, owned like all the rest."""
         return self
 
+    @overload
+    def provide(
+        self, capability: Capability[type[T]], provided: type[T], *, health: Callable[[], object] | None = None
+    ) -> Callable[[], None]: ...
+    @overload
     def provide(
         self, capability: Capability[T], provided: T, *, health: Callable[[], object] | None = None
+    ) -> Callable[[], None]: ...
+    def provide(
+        self, capability: Capability[Any], provided: object, *, health: Callable[[], object] | None = None
     ) -> Callable[[], None]:
         """Offer an object under a capability; return a function that withdraws it earlier than at unload.
 
@@ -155,6 +164,25 @@ class PluginContext:
             TypeError: A callable is ``async def``, which nothing awaits.
         """
         return self._offer(self._services.lazy(capability, factory, self.plugin_id, close=close, health=health))
+
+    def provide_scoped(
+        self, capability: Capability[T], factory: Callable[[], T], close: Callable[[T], object] | None = None
+    ) -> Callable[[], None]:
+        """Offer what ``factory()`` makes anew in each scope where it is wanted; return a function that withdraws it.
+
+        Args:
+            capability: What it is offered under.
+            factory: Called once in each scope that wants the object, in the thread that wants it there first.
+            close: Called with the object at the end of its scope, or at unload, if that is earlier.
+
+        Raises:
+            TypeError: A callable is ``async def``, which nothing awaits.
+        """
+        return self._offer(self._services.scoped(capability, factory, self.plugin_id, close=close))
+
+    def scope(self) -> Scope:
+        """Return a new scope, to be used in a ``with`` block; what is held back still is not in it."""
+        return self._services.scope()
 
     def register_service(
         self, name: str, service: object, *, health: Callable[[], object] | None = None

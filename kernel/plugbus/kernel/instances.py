@@ -89,12 +89,15 @@ class Instance:
         check: Raises where the object is not what was promised.
         close: Called with the object at the end, if there was one.
         builds: Of the locator.
-        when_over: Called once, when the end has come and the object is closed.
+
+    Attributes:
+        key: What it is provided under.
+        when_over: Set before the first use, if at all: called once, when the end has come and the object is closed.
     """
 
     __slots__ = (
-        "_attempt", "_builds", "_check", "_close", "_factory", "_is_built", "_is_ended", "_made", "_when_over",
-        "key", "owner",
+        "_attempt", "_builds", "_check", "_close", "_factory", "_is_built", "_is_ended", "_made", "key", "owner",
+        "when_over",
     )  # fmt: skip
 
     def __init__(
@@ -105,7 +108,6 @@ class Instance:
         check: Callable[[Any], object],
         close: Callable[[Any], object] | None,
         builds: Builds,
-        when_over: Callable[[], object] | None = None,
     ) -> None:
         self.key = key
         self.owner = owner
@@ -113,7 +115,7 @@ class Instance:
         self._check = check
         self._close = close
         self._builds = builds
-        self._when_over = when_over
+        self.when_over: Callable[[], object] | None = None
         self._attempt: _Attempt | None = None
         self._made: Any = None
         self._is_built = False
@@ -220,7 +222,7 @@ class Instance:
             if is_built:
                 self._finish_made(made)
         finally:
-            when_over, self._when_over = self._when_over, None
+            when_over, self.when_over = self.when_over, None
             if when_over is not None:
                 when_over()
 

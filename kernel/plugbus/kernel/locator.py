@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .capabilities import Capability
 from .errors import (
     AmbiguousServiceError,
-    ServiceExistsError,
     ServiceNotFoundError,
     ServiceTypeError,
     ServiceWithdrawnError,
@@ -17,20 +14,25 @@ from .errors import (
 )
 from .handles import Ref, Withdrawal
 from .instances import Builds
-from .providers import LazyProvision, Provision, end_when_idle
-from .watching import Exchange, Watch, Watches
+from .providers import LazyProvision, Provision, ScopedProvision, end_when_idle
+from .table import ServiceTable
+from .waiting import call_when_provided, wait_for
+from .watching import Watch, Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from .capabilities import Capability
     from .events import KernelEvent
-    from .watching import ChangeHandler
+    from .health import HealthReport
+    from .scopes import Scope
+    from .watching import ChangeHandler, Exchange
 
 T = TypeVar("T")
 
 
-class ServiceLocator:
+class ServiceLocator(ServiceTable):
     """Find what plugins provide, by capability or by name.
 
     A capability may have several providers; a name has one. Among several, the host's preference wins, else ``get``
@@ -52,15 +54,10 @@ class ServiceLocator:
         on_missing: Callable[[str], bool] | None = None,
         announce: Callable[[KernelEvent], object] | None = None,
     ) -> None:
-        self._preferences = dict(preferences or {})
+        super().__init__(preferences)
         self._on_missing = on_missing
         self._watches = Watches(announce)
         self._builds = Builds()
-        self._lock = threading.Lock()
-        self._provisions: dict[str, tuple[Provision, ...]] = {}
-        # What get() answers. Keys with no provider, or several and no preference, are not in it, and neither is what is
-        # not built yet.
-        self._chosen: dict[str, Any] = {}
 
     @overload
     def get(self, key: Capability[T]) -> T: ...
@@ -81,6 +78,7 @@ class ServiceLocator:
             ServiceTypeError: It is of another type than expected; names both.
             ServiceBuildError: It had to be built, and that failed; the next who asks tries again.
             ServiceCircleError: It is being built, and needs itself for that.
+            ScopeError: There is one for each scope.
         """
         if expected is None:
             # What programs call in their loops: nothing but this question comes before it.
@@ -147,15 +145,6 @@ class ServiceLocator:
                 continue  # withdrawn since we looked
         return tuple(found)
 
-    def providers(self, key: Capability[Any] | str) -> tuple[Provision, ...]:
-        """Return the entries under ``key``, with their owners."""
-        return self._provisions.get(key, ())
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Return every capability and name that is provided, sorted as text."""
-        return tuple(sorted(self._provisions))
-
     def provide(
         self,
         key: Capability[T] | str,
@@ -202,6 +191,101 @@ class ServiceLocator:
             TypeError: A callable is ``async def``, which nothing awaits.
         """
         return self._provide(self.lazy(key, factory, owner, close=close, health=health))
+
+    def provide_scoped(
+        self,
+        key: Capability[T] | str,
+        factory: Callable[[], T],
+        close: Callable[[T], object] | None = None,
+        *,
+        owner: str = "host",
+    ) -> Withdrawal:
+        """Provide what ``factory()`` makes anew in each scope where it is wanted; return the undo.
+
+        Args:
+            key: The capability, or the name.
+            factory: Called once in each scope that wants the object, in the thread that wants it there first.
+            close: Called with the object at the end of its scope.
+            owner: Who provides it.
+
+        Raises:
+            ServiceExistsError: The name is taken.
+            TypeError: A callable is ``async def``, which nothing awaits.
+        """
+        return self._provide(self.scoped(key, factory, owner, close=close))
+
+    def scope(self) -> Scope:
+        """Return a new scope, to be used in a ``with`` block: see ``Scope``."""
+        from .scopes import Scope
+
+        return Scope(self)
+
+    @overload
+    def wait_for(self, key: Capability[T], *, timeout_s: float) -> T: ...
+    @overload
+    def wait_for(self, key: str, expected: type[T], *, timeout_s: float) -> T: ...
+    @overload
+    def wait_for(self, key: str, *, timeout_s: float) -> object: ...
+    def wait_for(self, key: Capability[Any] | str, expected: type[Any] | None = None, *, timeout_s: float) -> Any:
+        """Return what is provided under ``key``; block the calling thread until something is.
+
+        Not for hooks and subscribers: what they wait for may have to wait for them.
+
+        Args:
+            key: A capability, or the name of a service.
+            expected: The type that a service of this name must have.
+            timeout_s: How many seconds to wait, from 0, which looks and does not wait, to ``math.inf``.
+
+        Raises:
+            ServiceTimeoutError: Nothing was provided in time; names what is there and what is near.
+            AmbiguousServiceError: Several provide it, and the host named no preference.
+            ServiceTypeError: It is of another type than expected; names both.
+            ValueError: ``timeout_s`` is negative or no number.
+        """
+
+        def get() -> Any:
+            return self.get(key) if expected is None else self.get(key, expected)
+
+        return wait_for(self, key, get, timeout_s)
+
+    def when_provided(self, key: Capability[Any] | str, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback()`` once, as soon as something is provided under ``key``; return the undo.
+
+        It is called now if something is there already; otherwise in the thread that provides it, when that is done.
+        What it raises is logged and published as ``SubscriberFailed``.
+        """
+        return call_when_provided(self, self._watches, key, callback)
+
+    def check_health(self, key: Capability[Any] | str | None = None) -> tuple[HealthReport, ...]:
+        """Ask those who provide something how they are; one after the other, in this thread, without a lock.
+
+        A check returns None or True where all is well, and False or a text where it is not; one that raises is ill,
+        and stops nobody. What has no check, or is not built, is unknown; nothing is built to be checked.
+
+        Args:
+            key: A capability or a name; None asks everyone.
+
+        Raises:
+            ServiceNotFoundError: Nothing is provided under ``key``; names what is there and what is near.
+        """
+        from .health import examine
+
+        if key is not None and key not in self._provisions:
+            raise self._not_found(key)
+        keys = self.keys if key is None else (key,)
+        reports = (examine(provision) for one in keys for provision in self.providers(one))
+        return tuple(report for report in reports if report is not None)
+
+    def scoped(
+        self,
+        key: Capability[Any] | str,
+        factory: Callable[[], Any],
+        owner: str,
+        *,
+        close: Callable[[Any], object] | None,
+    ) -> Provision:
+        """Return an entry for what is made for each scope; for ``exchange``."""
+        return ScopedProvision(key, factory, owner, self._builds, close=close)
 
     def lazy(
         self,
@@ -258,36 +342,6 @@ class ServiceLocator:
         self.tell(self.switch(leaving, arriving))
         return Withdrawal(self, arriving)
 
-    def switch(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Exchange:
-        """Do what ``exchange`` does, and leave the telling to the caller: ``tell`` once it holds no lock."""
-        leaving, arriving = tuple(leaving), tuple(arriving)
-        if not leaving and not arriving:
-            return Exchange((), ())
-        with self._lock:
-            changed: dict[str, tuple[Provision, ...]] = {}
-            gone: list[Provision] = []
-            for one in leaving:
-                present = changed.get(one.key, self._provisions.get(one.key, ()))
-                staying = tuple(entry for entry in present if entry is not one)
-                if len(staying) < len(present):
-                    gone.append(one)
-                changed[one.key] = staying
-            for one in arriving:
-                present = changed.get(one.key, self._provisions.get(one.key, ()))
-                if one in present:
-                    # It is there already: an interrupted exchange is being carried through.
-                    changed[one.key] = present
-                    continue
-                if present and not (isinstance(one.key, Capability) and isinstance(present[0].key, Capability)):
-                    raise ServiceExistsError(str(one.key), one.owner, present[0].owner)
-                changed[one.key] = (*present, one)
-            if len(changed) == 1:
-                for key, entries in changed.items():
-                    self._put(key, entries)
-            else:
-                self._switch(changed, in_one_step=bool(leaving and arriving))
-        return Exchange(tuple(gone), arriving)
-
     def tell(self, exchange: Exchange) -> None:
         """Tell those who watch or wait, and publish, what was exchanged; once, and without a lock."""
         if exchange.leaving or exchange.arriving:
@@ -312,54 +366,6 @@ class ServiceLocator:
 
         return stop
 
-    def prefer(self, key: Capability[Any] | str, owner: str | None) -> None:
-        """Choose which plugin is to provide ``key`` from now on; None leaves it to there being only one."""
-        with self._lock:
-            if owner is None:
-                self._preferences.pop(key, None)
-            else:
-                self._preferences[str(key)] = owner
-            self._put(key, self._provisions.get(key, ()))
-
-    def _put(self, key: str, entries: tuple[Provision, ...]) -> None:
-        """Take over the entries of one key: a reader sees those before, or these."""
-        choice = self._choose(key, entries)
-        if entries:
-            self._provisions[key] = entries
-        else:
-            self._provisions.pop(key, None)
-        if choice is not None and choice.is_built:
-            self._chosen[key] = choice.provided
-        else:
-            self._chosen.pop(key, None)
-
-    def _switch(self, changed: Mapping[str, tuple[Provision, ...]], *, in_one_step: bool) -> None:
-        """Take over new entries; by a copy when what leaves and what arrives must change places at once."""
-        present = {key: entries for key, entries in changed.items() if entries}
-        choices = {
-            key: choice.provided
-            for key, entries in present.items()
-            if (choice := self._choose(key, entries)) is not None and choice.is_built
-        }
-        provisions = dict(self._provisions) if in_one_step else self._provisions
-        chosen = dict(self._chosen) if in_one_step else self._chosen
-        # One update() of text keys runs no Python code, so that no reader sees a part of what arrives. A reader that
-        # comes before the second one finds no choice, and looks again.
-        provisions.update(present)
-        for key in changed.keys() - present.keys():
-            provisions.pop(key, None)
-        chosen.update(choices)
-        for key in changed.keys() - choices.keys():
-            chosen.pop(key, None)
-        self._provisions, self._chosen = provisions, chosen
-
-    def _choose(self, key: str, entries: tuple[Provision, ...]) -> Provision | None:
-        preferred = self._preferences.get(key)
-        for one in entries:
-            if one.owner == preferred:
-                return one
-        return entries[0] if len(entries) == 1 else None
-
     def _look_again(self, key: str) -> Any:
         """Return what was provided a moment ago, or is built now, or say why there is nothing to return."""
         while True:
@@ -379,10 +385,13 @@ class ServiceLocator:
             return choice
         if entries:
             raise AmbiguousServiceError(str(key), tuple(one.owner for one in entries)) from None
-        known = self.keys
-        raise ServiceNotFoundError(str(key), near_names(key, known), known) from None
+        raise self._not_found(key) from None
 
-    def _acquire(self, key: str) -> Provision:
+    def _not_found(self, key: str) -> ServiceNotFoundError:
+        known = self.keys
+        return ServiceNotFoundError(str(key), near_names(key, known), known)
+
+    def acquire(self, key: str) -> Provision:
         """Return the entry that is chosen now, with one more use of it counted."""
         while True:
             choice = self._look_up(key)
@@ -392,9 +401,9 @@ class ServiceLocator:
 
     def _acquire_built(self, key: str) -> tuple[Provision, Any]:
         while True:
-            provision = self._acquire(key)
+            provision = self.acquire(key)
             try:
-                return provision, self._remember(provision)
+                return provision, self.taken(provision)
             except ServiceWithdrawnError:
                 provision.leases.release()
             except BaseException:
@@ -410,14 +419,14 @@ class ServiceLocator:
         if not provision.leases.acquire():
             raise ServiceWithdrawnError(str(provision.key))
         try:
-            found = self._remember(provision)
+            found = self.taken(provision)
         finally:
             provision.leases.release()
         if all(one is not provision for one in self._provisions.get(provision.key, ())):
             raise ServiceWithdrawnError(str(provision.key))
         return found
 
-    def _remember(self, provision: Provision) -> Any:
+    def taken(self, provision: Provision) -> Any:
         """Return what an entry provides; from now on get() finds it at once, if this is the entry that is chosen."""
         was_built, found = provision.is_built, provision.provided
         if not was_built:

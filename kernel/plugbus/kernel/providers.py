@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .asynchrony import is_async
 from .capabilities import Capability
+from .errors import ScopeCloseError, ScopeError, ServiceWithdrawnError
 from .instances import Instance
 from .leases import LeaseCount
 from .values import field, value
@@ -45,7 +46,10 @@ class Provision:
 
         Raises:
             ContractError: The object does not satisfy the capability's contract.
+            TypeError: Its health check is ``async def``, which nothing awaits.
         """
+        if self.health is not None:
+            refuse_async(self.key, health=self.health)
         self.check_made(self.provided)
 
     def check_made(self, made: object) -> None:
@@ -127,6 +131,124 @@ class LazyProvision(Provision):
     def __repr__(self) -> str:
         state = "built" if self.is_built else "not built"
         return f"LazyProvision(key={self.key!r}, owner={self.owner!r}, {state})"
+
+
+class ScopedProvision(Provision):
+    """What is made for each scope, when it is first wanted there.
+
+    Args:
+        key: A capability, or the name of a service.
+        factory: Makes an object for one scope.
+        owner: A plugin's id, or ``host``.
+        builds: Of the locator.
+        close: Called with each object at the end of its scope.
+
+    Raises:
+        TypeError: A callable is ``async def``, which nothing awaits.
+    """
+
+    __slots__ = ("_builds", "_live", "_recipe")
+
+    _builds: Builds
+    # Factory and close; nothing is left of the plugin here once it was unloaded.
+    _recipe: tuple[Callable[[], Any], Callable[[Any], object] | None] | None
+    _live: dict[int, Instance]
+
+    def __init__(
+        self,
+        key: Capability[Any] | str,
+        factory: Callable[[], Any],
+        owner: str,
+        builds: Builds,
+        *,
+        close: Callable[[Any], object] | None = None,
+    ) -> None:
+        refuse_async(key, factory=factory, close=close)
+        put = object.__setattr__
+        put(self, "key", key)
+        put(self, "owner", owner)
+        put(self, "leases", LeaseCount())
+        put(self, "health", None)
+        put(self, "_builds", builds)
+        put(self, "_recipe", (factory, close))
+        put(self, "_live", {})
+
+    @property
+    def provided(self) -> Any:
+        """Raise: there is no object outside of a scope.
+
+        Raises:
+            ScopeError: Says how to open one.
+        """
+        raise ScopeError(
+            str(self.key),
+            f"'{self.owner}' provides one for each scope",
+            "open one: with services.scope() as scope: scope.get(...)",
+        )
+
+    @property
+    def is_built(self) -> bool:
+        """Return False: there is no object outside of a scope."""
+        return False
+
+    def check(self) -> None:
+        """Do nothing: each object is checked when it is made."""
+
+    def make_for_scope(self) -> Instance:
+        """Return what is to be built for one scope. A use of this provider was counted for it, which its end ends.
+
+        Raises:
+            ServiceWithdrawnError: The owner's part is over.
+        """
+        with self._builds.lock:
+            if self._recipe is None:
+                raise ServiceWithdrawnError(str(self.key))
+            factory, close = self._recipe
+            instance = Instance(str(self.key), self.owner, factory, self.check_made, close, self._builds)
+            instance.when_over = partial(self._let_go, id(instance))
+            self._live[id(instance)] = instance
+            return instance
+
+    def end(self) -> None:
+        """Close the objects of all scopes that are open, the last one first.
+
+        Raises:
+            ScopeCloseError: Holds what was raised; all are closed all the same.
+        """
+        self.leases.end()
+        with self._builds.lock:
+            object.__setattr__(self, "_recipe", None)
+            live = tuple(self._live.values())
+        errors: list[BaseException] = []
+        for instance in reversed(live):
+            try:
+                instance.end()
+            except BaseException as error:  # noqa: BLE001 - the others must be closed, too
+                errors.append(error)
+        raise_all(f"the scopes of '{self.key}'", errors)
+
+    def _let_go(self, key: int) -> None:
+        with self._builds.lock:
+            del self._live[key]
+        self.leases.release()
+
+    def __repr__(self) -> str:
+        return f"ScopedProvision(key={self.key!r}, owner={self.owner!r})"
+
+
+def raise_all(what: str, errors: list[BaseException]) -> None:
+    """Raise an interrupt alone, or else all errors as one.
+
+    Raises:
+        ScopeCloseError: Holds all of them.
+    """
+    failures: list[Exception] = []
+    for error in errors:
+        if not isinstance(error, Exception):
+            raise error
+        failures.append(error)
+    if failures:
+        raise ScopeCloseError(f"cannot close {what} without failures; all is closed", failures)
 
 
 def _ask(health: Callable[[Any], object], instance: Instance) -> object:

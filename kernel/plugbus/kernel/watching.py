@@ -72,13 +72,14 @@ class Exchange:
 class Watch:
     """Somebody who is told of the changes of one key; of the next arrival alone if ``is_once``."""
 
-    __slots__ = ("handler", "is_once", "key", "owner")
+    __slots__ = ("handler", "is_once", "key", "name", "owner")
 
     def __init__(self, key: str, handler: ChangeHandler, owner: str, *, is_once: bool = False) -> None:
         self.key = key
         self.handler = handler
         self.owner = owner
         self.is_once = is_once
+        self.name: str = getattr(handler, "__qualname__", type(handler).__qualname__)
 
 
 class Watches:
@@ -142,9 +143,8 @@ class Watches:
         # Imported when something fails, as in the bus: most hosts never see it.
         from logging import getLogger
 
-        name = getattr(watch.handler, "__qualname__", type(watch.handler).__qualname__)
         getLogger(__name__).error(
-            "watcher %s failed on service %s: %s", name, change.key, error,
+            "watcher %s failed on service %s: %s", watch.name, change.key, error,
             exc_info=error, extra={"plugin_id": watch.owner, "service": change.key},
         )  # fmt: skip
         if self._publish is None:
@@ -154,7 +154,7 @@ class Watches:
             if change.provided_by is None
             else CapabilityProvided(change.key, change.provided_by)
         )
-        return self._attempt(self._publish, SubscriberFailed(name, watch.owner, event, error))
+        return self._attempt(self._publish, SubscriberFailed(watch.name, watch.owner, event, error))
 
     def _attempt(self, publish: Callable[[KernelEvent], object], event: KernelEvent) -> list[BaseException]:
         try:
