@@ -133,7 +133,7 @@ def test_names_in_the_docs_exist(page: Path) -> None:
     found = re.findall(r"plugbus\.(?:kernel|capabilities|loaders)(?:\.\w+)+", page.read_text("utf-8"))
     for dotted in dict.fromkeys(found):
         module, _, name = dotted.rpartition(".")
-        if name in {"testing", "bus"}:  # modules: the tests' one, and the name of a logger
+        if name in {"testing", "fixtures", "bus"}:  # modules: those for tests, and the name of a logger
             importlib.import_module(dotted)
         else:
             assert hasattr(importlib.import_module(module), name), f"{name_of(page)} names {dotted}"

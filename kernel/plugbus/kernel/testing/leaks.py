@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import gc
-import sys
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..registry import PluginState
+from .snapshot import added, counted, key_of, process_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from ..kernel import Kernel
+    from .snapshot import Facts
 
 
 class LeakCheck:
@@ -38,7 +37,7 @@ class LeakCheck:
         self._kernels = kernels
         self._allow = frozenset(allow)
         self._watched: list[tuple[str, ref[Any]]] = []
-        self._before: dict[str, dict[object, str]] = {}
+        self._before: Facts = {}
 
     def watch(self, *objects: object, name: str = "") -> None:
         """Demand that objects are gone when the block ends.
@@ -59,8 +58,7 @@ class LeakCheck:
         left = [f"object {name} is still referred to" for name, one in self._watched if one() is not None]
         after = self._snapshot()
         for kind, before in self._before.items():
-            added = [text for key, text in after[kind].items() if key not in before and text not in self._allow]
-            left += [f"{kind} {text}" for text in added]
+            left += [f"{kind} {text}" for text in added(kind, self._before, after) if text not in self._allow]
             if kind in _WHOLE:
                 left += [f"{kind} {text} is missing" for key, text in before.items() if key not in after[kind]]
         if left:
@@ -77,20 +75,12 @@ class LeakCheck:
         if kind is None:
             self.check()
 
-    def _snapshot(self) -> dict[str, dict[object, str]]:
-        facts: dict[str, dict[object, str]] = {
-            "thread": {_key(one): one.name for one in threading.enumerate()},
-            "module": {name: name for name in tuple(sys.modules)},
-            "entry of sys.path": dict(_counted(sys.path)),
-            "entry of sys.meta_path": {_key(one): _name(one) for one in sys.meta_path},
-            "entry of sys.path_hooks": {_key(one): _name(one) for one in sys.path_hooks},
-            "task": dict(_tasks()),
-            "file descriptor": dict(_descriptors()),
-        }
+    def _snapshot(self) -> Facts:
+        facts = process_facts()
         for place, kernel in enumerate(self._kernels):
             of = f" of kernel {place}" if len(self._kernels) > 1 else ""
-            facts[f"subscription{of}"] = {_key(one): f"{one!r} of {one.owner!r}" for one in kernel.bus.subscriptions}
-            facts[f"service{of}"] = dict(_counted(_services(kernel)))
+            facts[f"subscription{of}"] = {key_of(one): f"{one!r} of {one.owner!r}" for one in kernel.bus.subscriptions}
+            facts[f"service{of}"] = dict(counted(_services(kernel)))
             facts[f"plugin{of}"] = {
                 one.id: f"{one.id} is {one.state}"
                 for one in kernel.registry
@@ -124,50 +114,3 @@ def _services(kernel: Kernel, owner: str | None = None) -> Iterator[str]:
         for one in kernel.services.providers(key):
             if owner in {None, one.owner}:
                 yield f"{key} of {one.owner!r}"
-
-
-def _counted(entries: Iterable[str]) -> Iterator[tuple[object, str]]:
-    """Tell equal entries apart by how many were before them, so that a second copy is seen."""
-    seen: dict[str, int] = {}
-    for entry in entries:
-        seen[entry] = seen.get(entry, 0) + 1
-        yield (entry, seen[entry]), entry
-
-
-def _name(one: object) -> str:
-    return getattr(one, "__qualname__", None) or type(one).__qualname__
-
-
-def _tasks() -> Iterator[tuple[object, str]]:
-    """Yield the tasks of the loop that runs in this thread; none where asyncio was never imported."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    for task in asyncio.all_tasks():
-        yield _key(task), task.get_name()
-
-
-def _descriptors() -> Iterator[tuple[object, str]]:
-    """Yield the open file descriptors with what they refer to; none where the system has no ``/proc``."""
-    try:
-        entries = list(Path("/proc/self/fd").iterdir())
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            target = entry.readlink()
-        except OSError:
-            continue  # the one with which the folder itself was read
-        yield (entry.name, target), f"{entry.name} to {target}"
-
-
-def _key(one: object) -> object:
-    """Stand for an object in a snapshot, which must not keep alive what is watched."""
-    try:
-        return ref(one)
-    except TypeError:
-        return id(one)
