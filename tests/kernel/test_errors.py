@@ -31,6 +31,7 @@ from plugbus.kernel import (
     PluginTypeError,
     PluginUnloadError,
     PublishDepthError,
+    ReloadError,
     ResolutionError,
     SavedStateError,
     ScopeCloseError,
@@ -84,6 +85,11 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         MetadataError,
         {"plugin_id": "1a", "faults": ("one thing", "another")},
         "cannot describe plugin '1a': one thing; another",
+    ),
+    (
+        ReloadError,
+        {"plugin_id": "a", "cause": "'/plugins/a' is now plugin 'b'"},
+        "cannot reload plugin 'a': '/plugins/a' is now plugin 'b'; unload it, and register what is there now",
     ),
     (
         SavedStateError,
@@ -333,6 +339,7 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     UndeclaredCapabilityError: RuntimeError,
     HookTimeoutError: TimeoutError,
     SavedStateError: ValueError,
+    ReloadError: RuntimeError,
     PluginExcludedError: RuntimeError,
     ActivationError: LookupError,
     ServiceNotFoundError: LookupError,

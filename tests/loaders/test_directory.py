@@ -444,3 +444,34 @@ def test_a_hundred_failed_loads_leave_nothing_behind(kernel: Kernel, tmp_path: P
         assert (_process_state(), kernel.bus.subscriptions, kernel.services.keys) == before
     gc.collect()
     assert [one() for one in left if one() is not None] == []
+
+
+def test_a_reload_reads_a_changed_folder_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "changing"
+    folder.mkdir()
+
+    def write(version: str, value: int) -> None:
+        (folder / "plugin.yaml").write_text(f'id: changing\nversion: "{version}"\nentrypoint: plugin:Changing\n')
+        (folder / "plugin.py").write_text(
+            "from plugbus.kernel import Plugin\n"
+            "class Changing(Plugin):\n"
+            "    def on_load(self, ctx):\n"
+            f"        ctx.register_service('value', {value})\n"
+        )
+
+    write("1.0.0", 1)
+    before = set(sys.modules)
+    kernel = Kernel()
+    DirectoryLoader().load_into(tmp_path, kernel)
+    assert kernel.services.get("value") == 1
+    write("1.1.0", 2)
+    report = kernel.reload("changing")
+    assert (report.unloaded, report.loaded) == (("changing",), ("changing",))
+    assert kernel.services.get("value") == 2
+    assert kernel.registry.record("changing").metadata.version == "1.1.0"
+    (folder / "plugin.yaml").write_text("id: changing\n")
+    with pytest.raises(DocumentError):
+        kernel.reload("changing")
+    assert kernel.services.get("value") == 2
+    kernel.shutdown()
+    assert {one for one in set(sys.modules) - before if "changing" in one} == set()

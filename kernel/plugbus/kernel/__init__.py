@@ -25,6 +25,7 @@ from .errors import (
     PluginTypeError,
     PluginUnloadError,
     PublishDepthError,
+    ReloadError,
     ResolutionError,
     SavedStateError,
     ScopeCloseError,
@@ -73,7 +74,7 @@ from .kernel import Kernel
 from .load_cause import LoadCause, LoadCauseKind
 from .locator import ServiceLocator
 from .metadata import PluginMetadata
-from .outcomes import LoadReport, SwapReport
+from .outcomes import LoadReport, ReloadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
 from .proof import Leftover, LeftoverKind, UnloadProof
 from .providers import Provision
@@ -155,6 +156,8 @@ __all__ = [
     "Provision",
     "PublishDepthError",
     "Ref",
+    "ReloadError",
+    "ReloadReport",
     "Requirement",
     "ResolutionError",
     "SavedState",

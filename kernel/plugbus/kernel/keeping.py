@@ -8,7 +8,7 @@ from .plugin import Plugin
 from .values import field, value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .lifecycle import LoadedPlugin
 
@@ -50,6 +50,21 @@ class StateStore(Protocol):
         ...
 
 
+class Carry:
+    """The states of plugins that are reloaded, on their way from the unload to the load.
+
+    Attributes:
+        states: Id to what was saved.
+        restored: Ids whose state was restored.
+        refused: Id to the reason why its state was not.
+    """
+
+    def __init__(self) -> None:
+        self.states: dict[str, SavedState] = {}
+        self.restored: list[str] = []
+        self.refused: dict[str, str] = {}
+
+
 class StateKeeper:
     """Save the state of plugins that are unloaded, and restore that of plugins that are loaded, where there is a store.
 
@@ -62,6 +77,16 @@ class StateKeeper:
 
     def __init__(self, store: StateStore | None) -> None:
         self._store = store
+        self._carries: dict[str, Carry] = {}
+
+    def begin(self, carry: Carry, plugin_ids: Iterable[str]) -> None:
+        """Carry over what these plugins save at their unload, to their next load."""
+        self._carries.update(dict.fromkeys(plugin_ids, carry))
+
+    def end(self, carry: Carry) -> None:
+        """Carry nothing over any more."""
+        for plugin_id in [one for one, other in self._carries.items() if other is carry]:
+            del self._carries[plugin_id]
 
     def save(self, loaded: LoadedPlugin) -> None:
         """Store what a plugin saves; one whose place was taken has handed its state over, and saves nothing.
@@ -70,12 +95,16 @@ class StateKeeper:
             StateError: It saved no mapping.
             Exception: Whatever the hook and the store raise; what was stored before stays.
         """
-        store = self._store
-        if store is None or loaded.context.is_replaced or not _has_own(loaded.plugin, "save_state"):
+        store, carry = self._store, self._carries.get(loaded.context.plugin_id)
+        if (store is None and carry is None) or loaded.context.is_replaced or not _has_own(loaded.plugin, "save_state"):
             return
         from .state import save  # not imported for plugins that keep nothing
 
         saved = save(loaded)
+        if carry is not None and saved is not None:
+            carry.states[loaded.context.plugin_id] = saved
+        if store is None:
+            return
         if saved is None:
             store.discard(loaded.context.plugin_id)
         else:
@@ -88,17 +117,32 @@ class StateKeeper:
             SavedStateError: The form of the state has another major version than the plugin reads.
             Exception: Whatever the store and the hook raise; what is stored stays.
         """
-        if self._store is None or not _has_own(loaded.plugin, "restore_state"):
+        plugin_id = loaded.context.plugin_id
+        carry = self._carries.pop(plugin_id, None)
+        carried = None if carry is None else carry.states.get(plugin_id)
+        if (self._store is None and carried is None) or not _has_own(loaded.plugin, "restore_state"):
             return
         from .errors import SavedStateError
         from .state import cause_against, restore
 
-        saved = self._store.read(loaded.context.plugin_id)
+        if carry is not None and carried is not None:
+            cause = cause_against(carried, loaded.plugin)
+            if cause:
+                carry.refused[plugin_id] = cause
+            else:
+                try:
+                    restore(loaded, carried)
+                except BaseException:
+                    del carry.states[plugin_id]  # it would fail the next load as well
+                    raise
+                carry.restored.append(plugin_id)
+            return
+        saved = None if self._store is None else self._store.read(plugin_id)
         if saved is None:
             return
         cause = cause_against(saved, loaded.plugin)
         if cause:
-            raise SavedStateError(loaded.context.plugin_id, saved.origin, cause)
+            raise SavedStateError(plugin_id, saved.origin, cause)
         restore(loaded, saved)
 
 

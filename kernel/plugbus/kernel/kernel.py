@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .hooks import HookRunner
     from .keeping import StateStore
     from .metadata import PluginMetadata
-    from .outcomes import LoadReport, SwapReport
+    from .outcomes import LoadReport, ReloadReport, SwapReport
     from .proof import UnloadProof
     from .proof.proving import Proving
     from .report import KernelReport
@@ -90,7 +90,7 @@ class Kernel:
         self._transitions = Transitions(self._registry)
         self._config = dict(config or {})
         self._planner = Planner(self._registry, self._transitions, preferences or {})
-        hooks = Hooks(self._transitions, run_hook)
+        hooks, keeper = Hooks(self._transitions, run_hook), StateKeeper(state_store)
         self._loading = Loading(
             self._bus,
             self._services,
@@ -100,10 +100,11 @@ class Kernel:
             self._planner,
             Quarantine(quarantine_after),
             hooks,
-            StateKeeper(state_store),
+            keeper,
         )
         self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
         self._hooks = hooks
+        self._keeper = keeper
         self._clock = WallClock()
         self._activation = Activation(self._registry, self._planner, self._loading)
         self._is_initialized = False
@@ -276,6 +277,31 @@ class Kernel:
             PluginNotFoundError: It is not registered.
         """
         return self._disabling.enable(plugin_id)
+
+    def reload(self, plugin_id: str, *, cascade: bool = False) -> ReloadReport:
+        """Take a plugin down and bring it up again from its source, which is read anew where it can be.
+
+        What it saves (``save_state``) is restored, where the major versions of its form agree. If the load fails, the
+        plugins stay unloaded; the error has a note that names them, and what they saved waits for their next load.
+
+        Args:
+            plugin_id: The plugin.
+            cascade: Reload those that need it too.
+
+        Raises:
+            PluginNotFoundError: It is not registered.
+            PluginStateError: It is not active; or this is a hook, and something would have to be waited for.
+            DependentsError: Others need it, and ``cascade`` was not given.
+            ReloadError: Its source is now that of another plugin; nothing was touched.
+            PluginExistsError: Its source now has a version that is registered already; nothing was touched.
+            ResolutionError: The needs can't be met any more; nothing was touched.
+            PluginLoadError: One could not be loaded again.
+            KernelClosedError: The kernel was shut down.
+        """
+        from .reloading import Reload  # not imported for hosts that never reload
+
+        parts = self._registry, self._transitions, self._planner, self._loading, self._keeper
+        return Reload(*parts, plugin_id).run(cascade=cascade)
 
     def swap(self, old_id: str, plugin: Plugin | PluginSource | str, *, drain_s: float = 30.0) -> SwapReport:
         """Put a plugin in the place of an active one, without a gap in what they provide.

@@ -15,6 +15,7 @@ class LoadCauseKind(Enum):
     NEEDED = "needed"
     DEMANDED = "demanded"
     SWAPPED = "swapped"
+    RELOADED = "reloaded"
 
     def __str__(self) -> str:
         return self.value
@@ -27,7 +28,7 @@ class LoadCause:
     Args:
         kind: What led to it.
         by: Of ``NEEDED`` the id of the plugin that needs it, of ``DEMANDED`` the capability that was looked up, of
-            ``SWAPPED`` the id of the plugin whose place it took; of ``ASKED`` empty.
+            ``SWAPPED`` the id of the plugin whose place it took; else empty.
     """
 
     kind: LoadCauseKind
@@ -42,6 +43,7 @@ _TEXTS = {
     LoadCauseKind.NEEDED: "needed by {}",
     LoadCauseKind.DEMANDED: "on demand of {}",
     LoadCauseKind.SWAPPED: "swapped for {}",
+    LoadCauseKind.RELOADED: "reloaded",
 }
 
 ASKED = LoadCause(LoadCauseKind.ASKED)

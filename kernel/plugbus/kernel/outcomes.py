@@ -36,6 +36,25 @@ class LoadReport:
 
 
 @value(frozen=True, slots=True)
+class ReloadReport:
+    """What became of a reload.
+
+    Args:
+        unloaded: The ids that were unloaded, in order.
+        loaded: The ids that were loaded, in order: the same, and what they need that was not loaded before.
+        restored: The ids of those that restored what they had saved.
+        refused: Id to the reason, for those whose state has another major version than they read now; they began anew.
+        failures: What went wrong while they were unloaded; they were unloaded all the same.
+    """
+
+    unloaded: tuple[str, ...]
+    loaded: tuple[str, ...]
+    restored: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    failures: tuple[Exception, ...] = ()
+
+
+@value(frozen=True, slots=True)
 class SwapReport:
     """What became of a swap.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .candidates import rank_provider
@@ -107,6 +108,21 @@ class Planner:
         """
         return self.plan((), retrying=False, arriving=new, leaving=old_id)
 
+    def plan_for_reload(self, wanted: Sequence[str], again: Mapping[str, PluginMetadata]) -> Plan:
+        """Return what has to be loaded for plugins that are to be brought up again; with the lock held.
+
+        Args:
+            wanted: Their ids.
+            again: Those of them that are taken for not loaded, to what they are to be then.
+
+        Raises:
+            ResolutionError: The needs can't be met.
+            FailedDependencyError: Only a plugin that failed before could meet them.
+        """
+        plan = self.plan(wanted, retrying=False, again=again)
+        self._refuse_failed(plan)
+        return plan
+
     def plan(
         self,
         wanted: Sequence[str],
@@ -115,12 +131,14 @@ class Planner:
         arriving: PluginMetadata | None = None,
         leaving: str | None = None,
         settled_only: bool = False,
+        again: Mapping[str, PluginMetadata] = MappingProxyType({}),
     ) -> Plan:
         """Plan for the candidates that these plugins can reach, and no others: the cost follows what is asked for.
 
         A plugin that failed is left out where another one may meet the need, unless ``retrying``.
         ``arriving`` is wanted too, though it is not registered; what is ``leaving`` meets nothing. What is disabled or
-        quarantined meets nothing either, nor with ``settled_only`` what is on its way up or down.
+        quarantined meets nothing either, nor with ``settled_only`` what is on its way up or down. What is loaded
+        ``again`` is taken for not loaded, and for what it is to be then.
         """
         candidates: list[PluginMetadata] = []
         excluded: dict[str, str] = {}
@@ -138,6 +156,10 @@ class Planner:
                 continue
             seen.add(plugin_id)
             record = self._registry.record(plugin_id)
+            if plugin_id in again and record.exclusion is None:
+                candidates.append(again[plugin_id])
+                pending.extend(self._reach(again[plugin_id], retrying=retrying))
+                continue
             if record.source is not None and record.state is PluginState.ACTIVE:
                 active.append(record.metadata)
                 continue

@@ -66,7 +66,8 @@ class Plugin:
 class PluginSource(Protocol):
     """Where a plugin comes from: metadata that is read without running its code, and a way to bring the code in.
 
-    A source belongs to one kernel. ``open`` and ``close`` alternate, and are never called at the same time.
+    A source belongs to one kernel. ``open`` and ``close`` alternate, and are never called at the same time. It may have
+    a method ``renew()``, which reads its metadata anew and returns a source of the same place: a reload asks for that.
     """
 
     @property

@@ -156,6 +156,13 @@ class PluginRegistry:
         ordered = tuple(sorted(candidates, key=_version_of, reverse=True))
         return self.change(plugin_id, candidates=ordered, source=source, plugin=plugin)
 
+    def exchange_candidate(self, plugin_id: str, old: PluginSource, new: PluginSource) -> PluginRecord:
+        """Put a source in the place of another one of which nothing is loaded. For the kernel alone."""
+        with self._lock:
+            staying = (one for one in self.record(plugin_id).candidates if one is not old)
+            candidates = tuple(sorted((*staying, new), key=_version_of, reverse=True))
+            return self.change(plugin_id, candidates=candidates)
+
     def record(self, plugin_id: str) -> PluginRecord:
         """Return what is known of a plugin now.
 

@@ -113,6 +113,10 @@ class DirectorySource:
             raise TypeError(f"entry point '{self._manifest.entrypoint}' of {self._path} is no plugin class")
         return plugin
 
+    def renew(self) -> DirectorySource:
+        """Return a source of the same folder, with its manifest read anew; raises as ``DirectoryLoader.read`` does."""
+        return _read(self._path, self._finder)
+
     def close(self) -> None:
         """Take the plugin's code out of the process; idempotent."""
         namespace, self._namespace = self._namespace, None
@@ -152,25 +156,7 @@ class DirectoryLoader:
         Raises:
             DocumentError: The manifest is wrong; holds every fault with its line and column.
         """
-        path = Path(folder).absolute()
-        document = read_document(path / MANIFEST_NAME)
-        manifest = validate(Manifest, document)
-        module = manifest.entrypoint.partition(":")[0].partition(".")[0]
-        if not (path / f"{module}.py").is_file() and not (path / module).is_dir():
-            fault = Fault(
-                source=document.source,
-                position=document.positions[("entrypoint",)],
-                path=("entrypoint",),
-                why=f"there is no module '{module}' in {path}",
-                remedy=f"add {module}.py, or name another module",
-            )
-            raise DocumentError(document.source, (fault,))
-        try:
-            return DirectorySource(path, manifest, self._finder)
-        except MetadataError as error:
-            start = document.positions[()]
-            faults = tuple(Fault(source=document.source, position=start, why=why) for why in error.faults)
-            raise DocumentError(document.source, faults) from error
+        return _read(Path(folder).absolute(), self._finder)
 
     def load_into(self, path: str | Path, kernel: Kernel) -> tuple[str, ...]:
         """Register and load every plugin under a folder, all or nothing; return their ids in the order of loading.
@@ -183,3 +169,25 @@ class DirectoryLoader:
         if found.broken:
             raise DiscoveryError(tuple(str(one.error) for one in found.broken))
         return load_sources(kernel, found.sources)
+
+
+def _read(path: Path, finder: NamespaceFinder) -> DirectorySource:
+    """Read the manifest of a plugin folder."""
+    document = read_document(path / MANIFEST_NAME)
+    manifest = validate(Manifest, document)
+    module = manifest.entrypoint.partition(":")[0].partition(".")[0]
+    if not (path / f"{module}.py").is_file() and not (path / module).is_dir():
+        fault = Fault(
+            source=document.source,
+            position=document.positions[("entrypoint",)],
+            path=("entrypoint",),
+            why=f"there is no module '{module}' in {path}",
+            remedy=f"add {module}.py, or name another module",
+        )
+        raise DocumentError(document.source, (fault,))
+    try:
+        return DirectorySource(path, manifest, finder)
+    except MetadataError as error:
+        start = document.positions[()]
+        faults = tuple(Fault(source=document.source, position=start, why=why) for why in error.faults)
+        raise DocumentError(document.source, faults) from error

@@ -116,3 +116,15 @@ class SavedStateError(StateError):
             f"cannot restore state of plugin '{self.plugin_id}'{place}: {self.cause}; "
             f"discard it, or load a plugin that reads it"
         )
+
+
+class ReloadError(KernelError, RuntimeError):
+    """Refuse to reload a plugin whose source is no longer its own; it stays loaded."""
+
+    def __init__(self, plugin_id: str, cause: str) -> None:
+        super().__init__(plugin_id, cause)
+        self.plugin_id = plugin_id
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot reload plugin '{self.plugin_id}': {self.cause}; unload it, and register what is there now"
