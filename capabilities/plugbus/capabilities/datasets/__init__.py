@@ -11,7 +11,7 @@ from .errors import (
     DatasetError,
     NoConversionError,
 )
-from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
+from .formats import COCOReader, COCOWriter, DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
 from .items import Annotation, Box, ImageItem, ItemStream, Keypoint, Label, Link
 from .job import ConversionJob
 from .losses import Loss, LossCount, LossTally
@@ -25,6 +25,8 @@ __all__ = [
     "IMAGE_SIZE",
     "Annotation",
     "Box",
+    "COCOReader",
+    "COCOWriter",
     "ConversionError",
     "ConversionJob",
     "ConversionPath",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .formats import DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
+from .formats import COCOReader, COCOWriter, DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
 
 if TYPE_CHECKING:
     from .converter import Converter
 
 BUILT_IN_CONVERTERS: Final[tuple[Converter, ...]] = (
+    COCOReader(),
+    COCOWriter(),
     DMv1Reader(),
     DMv1Writer(),
     DMv2Reader(),

@@ -53,6 +53,11 @@ class ConversionJob:
         self.skipped = 0
 
     @property
+    def leaves_out(self) -> bool:
+        """Tell whether documents with faults are left out, or end the conversion."""
+        return self._on_fault is not None
+
+    @property
     def folder(self) -> Path:
         """Return an empty folder to write to. It appears at its place when the whole conversion has succeeded."""
         if self._folder is None:
