@@ -336,6 +336,9 @@ class TestWriting:
         kinds = {one["id"]: one["name"] for one in document["categories"]}
         kinds_before = {one["id"]: one["name"] for one in DOCUMENT["categories"]}
 
+        def order(one: dict[str, Any]) -> tuple[str, str]:
+            return one["image_id"], one["category_id"]
+
         def plain(one: dict[str, Any], images: dict[int, str], kinds: dict[int, str]) -> dict[str, Any]:
             rest = {key: value for key, value in one.items() if key != "id"}
             return {**rest, "image_id": images[one["image_id"]], "category_id": kinds[one["category_id"]]}

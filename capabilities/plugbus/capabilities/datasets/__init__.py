@@ -11,7 +11,18 @@ from .errors import (
     DatasetError,
     NoConversionError,
 )
-from .formats import COCOReader, COCOWriter, DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
+from .formats import (
+    COCOReader,
+    COCOWriter,
+    DMv1Reader,
+    DMv1Writer,
+    DMv2Reader,
+    DMv2Writer,
+    VOCReader,
+    VOCWriter,
+    YOLOReader,
+    YOLOWriter,
+)
 from .items import Annotation, Box, ImageItem, ItemStream, Keypoint, Label, Link
 from .job import ConversionJob
 from .losses import Loss, LossCount, LossTally
@@ -53,6 +64,8 @@ __all__ = [
     "LossCount",
     "LossTally",
     "NoConversionError",
+    "VOCReader",
+    "VOCWriter",
     "YOLOReader",
     "YOLOWriter",
     "check_converter",

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .formats import COCOReader, COCOWriter, DMv1Reader, DMv1Writer, DMv2Reader, DMv2Writer, YOLOReader, YOLOWriter
+from .formats import (
+    COCOReader,
+    COCOWriter,
+    DMv1Reader,
+    DMv1Writer,
+    DMv2Reader,
+    DMv2Writer,
+    VOCReader,
+    VOCWriter,
+    YOLOReader,
+    YOLOWriter,
+)
 
 if TYPE_CHECKING:
     from .converter import Converter
@@ -16,6 +27,8 @@ BUILT_IN_CONVERTERS: Final[tuple[Converter, ...]] = (
     DMv1Writer(),
     DMv2Reader(),
     DMv2Writer(),
+    VOCReader(),
+    VOCWriter(),
     YOLOReader(),
     YOLOWriter(),
 )

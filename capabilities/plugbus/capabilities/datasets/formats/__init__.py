@@ -4,6 +4,8 @@ from .coco_reader import COCOReader
 from .coco_writer import COCOWriter
 from .dm_v1 import DMv1Reader, DMv1Writer
 from .dm_v2 import DMv2Reader, DMv2Writer
+from .voc_reader import VOCReader
+from .voc_writer import VOCWriter
 from .yolo_reader import YOLOReader
 from .yolo_writer import YOLOWriter
 
@@ -14,6 +16,8 @@ __all__ = [
     "DMv1Writer",
     "DMv2Reader",
     "DMv2Writer",
+    "VOCReader",
+    "VOCWriter",
     "YOLOReader",
     "YOLOWriter",
 ]
