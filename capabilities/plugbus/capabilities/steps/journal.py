@@ -64,13 +64,17 @@ class Journal:
         return [(step, name, result) for (step, name, _), result in rows]
 
     def write(self, done: Sequence[tuple[BaseStep[Any], str, StepResult]]) -> None:
-        """Write down which steps are done, and, while the execution goes on, the state of the context.
+        """Write down which steps are done, and the state of the context.
 
         Raises:
-            Exception: Whatever the context or the store raises.
+            Exception: Whatever the store raises, and, while the execution goes on, the context.
         """
-        if self._failure is None:
+        try:
             self._state = self._context.save_state()
+        except Exception:
+            # While steps are undone, that this goes on has to be known, be it with the state of before.
+            if self._failure is None:
+                raise
         results = tuple(result for _, _, result in done)
         self._store.save(StepCheckpoint(self._plan.names, results, self._state, self._failure))
 
