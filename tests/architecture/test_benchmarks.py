@@ -25,6 +25,7 @@ from benchmarks.memory import WARM, Footprint, our_rows, peer_rows, traced
 from benchmarks.problems import Problem, back_jumps, chain, wide
 from benchmarks.report import as_json, in_unit, render, summary
 from benchmarks.rows import Budget, Measure, Row, Verdict, judge, standing
+from benchmarks.steps import over_the_loop
 from benchmarks.timing import QUICK, Effort, Series, Statement, Steps, compare, quiet
 from packaging.requirements import Requirement
 
@@ -662,6 +663,18 @@ def test_the_command_ends_with_0_when_all_budgets_are_kept(
     assert document == json.loads(result.read_text("utf-8"))
     assert document["options"] == {"only": ["good"], "quick": True}
     assert document["machine"]["seconds"] >= 0
+
+
+@pytest.mark.parametrize(("longer", "verdict"), [(1.4e-6, Verdict.KEPT), (1.6e-6, Verdict.MISSED)])
+def test_a_step_is_judged_by_what_it_takes_over_its_turn_in_the_plain_loop(longer: float, verdict: Verdict) -> None:
+    # Ten steps of a microsecond, on a machine that is twice as slow for the last pair.
+    bases = (1e-5, 1e-5, 2e-5)
+    samples = tuple(base + 10 * longer for base in bases)
+    row = over_the_loop("execute", 10, Series(samples, bases), is_limited=True)
+    assert row.figure == pytest.approx(longer)
+    assert row.base == pytest.approx(1e-6)
+    assert row.verdict is verdict
+    assert over_the_loop("execute", 10, Series(samples, bases), is_limited=False).verdict is Verdict.NONE
 
 
 def test_every_suite_that_is_named_has_a_measure() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise, permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -206,7 +206,7 @@ class TestPlugins:
         assert STEP == UPLOAD.name == "step"
         assert UPLOAD.qualifier == "pictures.upload"
         assert Capability.parse("step(pictures.upload)") == UPLOAD
-        step: object = Named("x")
+        step: Any = Named("x")
         with pytest.raises(ContractError):
             ServiceLocator().provide(UPLOAD, step)
 

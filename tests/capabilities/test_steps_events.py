@@ -231,6 +231,8 @@ class TestCancellation:
             Do("a"), Do("b", lambda _: token.cancel(), undo=KeyboardInterrupt()), Do("c"), cancellation=token
         )
         assert isinstance(raised, KeyboardInterrupt)
+        assert isinstance(raised.__cause__, WorkCancelledError)
+        assert raised.__cause__.__notes__ == ["cannot roll back step 'b': KeyboardInterrupt"]
         assert context.did == ["a", "b", "-b", "-a"]
 
     def test_the_jobs_own_token_stops_it_too(self) -> None:

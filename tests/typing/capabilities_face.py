@@ -19,14 +19,19 @@ from plugbus.capabilities import (
     AsyncEventStream,
     Backend,
     BaseAction,
+    BaseStep,
+    BaseStepContext,
     Custom,
     DropPolicy,
     EpochEnd,
     EventStream,
     Executor,
     ExecutorTraits,
+    JsonCheckpointStore,
+    LoggingStep,
     MetricsRecorded,
     NoResult,
+    Orchestrator,
     PluginCapability,
     PluginEvent,
     RunContext,
@@ -38,6 +43,11 @@ from plugbus.capabilities import (
     RunStore,
     RuntimeContext,
     RunTracking,
+    Step,
+    StepContribution,
+    StepRegistry,
+    StepResult,
+    StepsSummary,
     TrackingBackend,
     TrackingClient,
     WorkEvent,
@@ -178,3 +188,57 @@ async def async_streams(bus: EventBus) -> None:
         assert_type(await stream.get(), Event | None)
         async for event in stream:
             assert_type(event, Event)
+
+
+class Shared(BaseStepContext):
+    """What the steps below share."""
+
+
+class Anywhere(BaseStep[BaseStepContext]):
+    """A step of any workflow."""
+
+    @property
+    def name(self) -> str:
+        return "anywhere"
+
+    @property
+    def progress_weight(self) -> float:
+        return 1.0
+
+    def execute(self, context: BaseStepContext) -> StepResult:
+        return StepResult()
+
+
+class Later(BaseStep[Shared]):
+    """A step that is awaited."""
+
+    @property
+    def name(self) -> str:
+        return "later"
+
+    @property
+    def progress_weight(self) -> float:
+        return 1.0
+
+    async def execute(self, context: Shared) -> StepResult:
+        return StepResult()
+
+    async def rollback(self, context: Shared, result: StepResult) -> None:
+        assert_type(context, Shared)
+
+
+async def workflows(context: Shared, services: ServiceLocator, ctx: PluginContext) -> None:
+    registry = StepRegistry[Shared]()
+    registry.register(Anywhere())
+    registry.insert_after("anywhere", LoggingStep(Later()))
+    assert_type(registry.get_steps(), list[BaseStep[Shared]])
+    orchestrator = Orchestrator(registry, context, lambda current, total: None, checkpoints=JsonCheckpointStore("x"))
+    assert_type(orchestrator, Orchestrator[Shared])
+    assert_type(orchestrator.context, Shared)
+    assert_type(orchestrator.execute()["steps_executed"], int)
+    assert_type(await orchestrator.execute_async(), StepsSummary)
+    assert_type(Anywhere().execute(context), StepResult)
+    assert_type(Step("a.b"), Capability[StepContribution])
+    assert_type(StepRegistry[Shared].from_services(services, "a.b", [Later()]), StepRegistry[Shared])
+    StepRegistry[Shared].from_services(ctx, "a.b")
+    ctx.provide(Step("a.b"), StepContribution(Later(), before="anywhere"))

@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from plugbus.capabilities import EXECUTOR, TRACKING, ActionCall, BaseAction, Executor, RunContext, RunEngine, RunSpec
+from plugbus.capabilities import (
+    EXECUTOR,
+    TRACKING,
+    ActionCall,
+    BaseAction,
+    BaseStep,
+    BaseStepContext,
+    Executor,
+    Orchestrator,
+    RunContext,
+    RunEngine,
+    RunSpec,
+    StepRegistry,
+    StepResult,
+)
 from plugbus.capabilities.testing import FakeTracking
 from plugbus.kernel import Capability, CustomEvent, Event, EventBus, Kernel, PluginContext, PluginLoaded, ServiceLocator
 
@@ -111,3 +125,32 @@ def runs(store: RunStore, bus: EventBus) -> None:
     RunSpec("p").seed = 3  # type: ignore[misc] # pyright: reportAttributeAccessIssue
     ActionCall(Params)  # type: ignore[arg-type] # pyright: reportArgumentType
     Kernel().services.get(TRACKING).start_run()  # type: ignore[attr-defined] # pyright: reportAttributeAccessIssue
+
+
+class Shared(BaseStepContext):
+    """What the steps below share."""
+
+
+class Narrow(BaseStep[Shared]):
+    @property
+    def name(self) -> str:
+        return "narrow"
+
+    @property
+    def progress_weight(self) -> float:
+        return 1.0
+
+    def execute(self, context: Shared) -> StepResult:
+        return StepResult()
+
+
+class WrongResult(Narrow):
+    def execute(self, context: Shared) -> bool:  # type: ignore[override] # pyright: reportIncompatibleMethodOverride
+        return True
+
+
+def workflows(context: BaseStepContext) -> None:
+    StepRegistry[BaseStepContext]().register(Narrow())  # type: ignore[arg-type] # pyright: reportArgumentType
+    Orchestrator(StepRegistry[Shared](), context)  # type: ignore[misc] # pyright: reportArgumentType
+    StepRegistry[int]()  # type: ignore[type-var] # pyright: reportInvalidTypeArguments
+    Narrow().rollback(Shared())  # type: ignore[call-arg] # pyright: reportCallIssue

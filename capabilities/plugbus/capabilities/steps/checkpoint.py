@@ -50,7 +50,7 @@ class CheckpointStore(Protocol):
     """
 
     def load(self) -> StepCheckpoint | None:
-        """Return the checkpoint, None where there is none."""
+        """Return the checkpoint, None where there is none. What is in it is the caller's to change."""
         ...
 
     def save(self, checkpoint: StepCheckpoint) -> None:

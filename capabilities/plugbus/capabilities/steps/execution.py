@@ -195,7 +195,7 @@ class Execution:
             for one in rollback.failures:
                 noted.add_note(str(one))
         if rollback.interrupt is not None and (interrupt is None or isinstance(interrupt, Exception)):
-            raise rollback.interrupt from failure
+            raise rollback.interrupt from (failure if interrupt is None else interrupt)
         return failure
 
 
