@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from .errors import PluginStateError, ServiceTypeError
 from .handles import Ref
+from .leases import LeaseCount
 from .providers import Provision
 from .watching import Exchange
 
@@ -82,7 +83,7 @@ class PluginContext:
         self._watches: list[Callable[[], None]] = []
         self._held_back: list[Subscription] = []
         # The bus keeps live subscriptions; those that a plugin cancelled and dropped need no memory here.
-        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._subscriptions: WeakSet[Subscription] | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._hung_hook = ""
         self._is_replaced = False
@@ -141,7 +142,7 @@ class PluginContext:
         Raises:
             ContractError: The object does not satisfy the contract.
         """
-        return self._offer(Provision(capability, provided, self.plugin_id, health=health))
+        return self._offer(Provision(capability, provided, self.plugin_id, LeaseCount(), health))
 
     def provide_lazy(
         self,
@@ -192,7 +193,7 @@ class PluginContext:
         Raises:
             ServiceExistsError: The name is taken; while ``on_load`` runs, raised when it returned.
         """
-        return self._offer(Provision(name, service, self.plugin_id, health=health))
+        return self._offer(Provision(name, service, self.plugin_id, LeaseCount(), health))
 
     @overload
     def get_service(self, key: Capability[T]) -> T | None: ...
@@ -286,6 +287,8 @@ class PluginContext:
         subscription = self._bus.prepare(selector, handler, owner=self.plugin_id, before=before, after=after)
         with self._lock:
             self._refuse_when_closing("subscribe for")
+            if self._subscriptions is None:
+                self._subscriptions = WeakSet()
             self._subscriptions.add(subscription)
             if self._phase == "loading":
                 self._held_back.append(subscription)
@@ -348,9 +351,10 @@ class PluginContext:
             self._phase = "active"
             held_back = tuple(self._held_back)
         old = () if replacing is None else replacing._live_subscriptions()
-        self._bus.hand_over(old, held_back)
-        with self._lock:
-            del self._held_back[: len(held_back)]
+        if old or held_back:
+            self._bus.hand_over(old, held_back)
+            with self._lock:
+                del self._held_back[: len(held_back)]
 
     def withdraw(self) -> tuple[Provision, ...]:
         """Begin the unload: cancel all subscriptions, take back all provisions; return what was provided.
@@ -362,7 +366,8 @@ class PluginContext:
             provisions = tuple(self._provisions.values())
             self._held_back.clear()
             self._left += tuple(one for one in provisions if one not in self._left)
-        self._bus.exchange(self._live_subscriptions(), ())
+        if self._subscriptions is not None:
+            self._bus.exchange(self._live_subscriptions(), ())
         while self._watches:
             self._watches[-1]()
             del self._watches[-1]
@@ -439,7 +444,7 @@ class PluginContext:
     def _tell(self) -> None:
         """Tell others of the changes that are made, in their order; each is told by one thread."""
         errors: list[BaseException] = []
-        while self._is_telling:
+        while self._untold and self._is_telling:
             with self._lock:
                 if not self._untold:
                     break
@@ -469,7 +474,7 @@ class PluginContext:
 
     def _live_subscriptions(self) -> tuple[Subscription, ...]:
         with self._lock:
-            return tuple(self._subscriptions)
+            return tuple(self._subscriptions or ())
 
     def _take_back(self) -> None:
         with self._lock:

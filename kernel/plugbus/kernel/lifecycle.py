@@ -132,10 +132,11 @@ class PluginBringUp:
         self.step = "on_load"
         self._hooks.call_for(context, "on_load", plugin.on_load, context)
         self.step = "provide"
-        offered = {str(one.key) for one in context.provisions}
-        missing = tuple(str(one) for one in metadata.provides if not one.is_label and str(one) not in offered)
-        if missing:
-            raise UndeclaredCapabilityError(metadata.id, missing)
+        if metadata.provides:
+            offered = {str(one.key) for one in context.provisions}
+            missing = tuple([str(one) for one in metadata.provides if not one.is_label and str(one) not in offered])
+            if missing:
+                raise UndeclaredCapabilityError(metadata.id, missing)
         _subscribe_on_event(plugin, context)
         load_s = perf_counter() - began
         return LoadedPlugin(self._source, plugin, context, self._hooks, self._keeper, self._cause, began, load_s)
@@ -254,13 +255,15 @@ def describe_failure(step: str, error: BaseException) -> PluginFailure:
 def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
     """Refuse code that is no plugin, or says to be another one than it was registered as."""
     for hook in ("on_load", "on_unload"):
-        if not callable(getattr(plugin, hook, None)):
+        call = getattr(plugin, hook, None)
+        if not callable(call):
             raise TypeError(f"{type(plugin).__qualname__} is no plugin: its '{hook}' can't be called")
-        if is_async(getattr(plugin, hook)):
+        if is_async(call):
             raise TypeError(
                 f"{type(plugin).__qualname__} is no plugin: its '{hook}' is 'async def', which nothing awaits"
             )
-    if getattr(plugin, "metadata", None) is None:
+    declared = getattr(plugin, "metadata", None)
+    if declared is None or declared is metadata:
         return
     said = read_metadata(plugin)
     if (said.id, said.version) != (metadata.id, metadata.version):

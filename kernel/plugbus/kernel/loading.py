@@ -255,7 +255,9 @@ class Loading:
             for metadata in order:
                 self._causes[metadata.id] = causes[metadata.id]
                 candidates = self._registry.record(metadata.id).candidates
-                source = next(one for one in candidates if one.metadata.version == metadata.version)
+                source = candidates[0]
+                if len(candidates) > 1:
+                    source = next(one for one in candidates if one.metadata.version == metadata.version)
                 # The last failure is kept until this load has done better: it may never get its turn.
                 self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
                 self._transitions.bind(metadata, plan.providers[metadata.id])

@@ -149,16 +149,18 @@ class Planner:
             wanted = (*wanted, arriving.id)
             seen.update((arriving.id, leaving or arriving.id))
             candidates.append(arriving)
-            pending.extend(self._reach(arriving, retrying=retrying))
+            pending.extend((*arriving.dependencies, *self._reach(arriving, retrying=retrying)))
         while pending:
             plugin_id = pending.pop()
-            if plugin_id in seen or plugin_id not in self._registry:
+            if plugin_id in seen:
+                continue
+            record = self._registry.find(plugin_id)
+            if record is None:
                 continue
             seen.add(plugin_id)
-            record = self._registry.record(plugin_id)
             if plugin_id in again and record.exclusion is None:
                 candidates.append(again[plugin_id])
-                pending.extend(self._reach(again[plugin_id], retrying=retrying))
+                pending.extend((*again[plugin_id].dependencies, *self._reach(again[plugin_id], retrying=retrying)))
                 continue
             if record.source is not None and record.state is PluginState.ACTIVE:
                 active.append(record.metadata)
@@ -171,13 +173,16 @@ class Planner:
                 candidates.extend(source.metadata for source in record.candidates)
                 continue
             for source in record.candidates:
-                candidates.append(source.metadata)
-                pending.extend(self._reach(source.metadata, retrying=retrying))
+                metadata = source.metadata
+                candidates.append(metadata)
+                pending.extend(metadata.dependencies)
+                if metadata.requires:
+                    pending.extend(self._reach(metadata, retrying=retrying))
         return resolve(candidates, wanted, self._preferences, active=active, excluded=excluded)
 
     def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
-        """Yield the ids that could meet the needs of a plugin."""
-        for need in metadata.requirements:
+        """Yield the ids that could meet what a plugin requires, besides its dependencies."""
+        for need in metadata.requires:
             if not need.is_capability:
                 yield str(need.target)
                 continue

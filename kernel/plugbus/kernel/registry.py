@@ -147,7 +147,10 @@ class PluginRegistry:
         """Replace facts of a record in one step. For the kernel alone."""
         with self._lock:
             record = self.record(plugin_id)
-            return self._put(plugin_id, record, _settled(replace(record, **facts)))
+            changed = replace(record, **facts)
+            if changed.source is not record.source or changed.candidates is not record.candidates:
+                changed = _settled(changed)
+            return self._put(plugin_id, record, changed)
 
     def replace(
         self, plugin_id: str, candidates: tuple[PluginSource, ...], source: PluginSource, plugin: Plugin
@@ -173,6 +176,10 @@ class PluginRegistry:
             return self._records[plugin_id]
         except KeyError:
             raise PluginNotFoundError(plugin_id, near_names(plugin_id, self._records)) from None
+
+    def find(self, plugin_id: str) -> PluginRecord | None:
+        """Return what is known of a plugin now, or None where it is not registered."""
+        return self._records.get(plugin_id)
 
     @overload
     def get(self, plugin_id: str) -> Plugin: ...

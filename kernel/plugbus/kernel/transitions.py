@@ -39,6 +39,7 @@ class Transitions:
         self._registry = registry
         self.lock = threading.RLock()
         self._settled = threading.Condition(self.lock)
+        self._waiting = 0  # threads; there are none in most changes, and to notify none takes as long as the change
         self._changing: dict[int, int] = {}
         self.loaded: dict[str, LoadedPlugin] = {}
         self.is_closed = False
@@ -102,7 +103,11 @@ class Transitions:
                 if self.is_inside:
                     remedy = "a hook or a subscriber may not wait for that; call again when it is done"
                     raise PluginStateError(verb, plugin_id, state, remedy)
-                self._settled.wait()
+                self._waiting += 1
+                try:
+                    self._settled.wait()
+                finally:
+                    self._waiting -= 1
                 has_waited = True
         return has_waited
 
@@ -136,10 +141,8 @@ class Transitions:
     def _moving_state(self, plugin_id: str) -> str | None:
         if plugin_id in self._claimed:
             return "being swapped"
-        if plugin_id not in self._registry:
-            return None
-        state = self._registry.record(plugin_id).state
-        return str(state) if state in MOVING else None
+        record = self._registry.find(plugin_id)
+        return str(record.state) if record is not None and record.state in MOVING else None
 
     def claim(self, plugin_ids: Iterable[str]) -> None:
         """Keep others from changing plugins that stay as they are for now; with the lock held."""
@@ -155,13 +158,14 @@ class Transitions:
         """Give a moving plugin its next state, and wake those who wait for it."""
         with self.lock:
             self._registry.change(plugin_id, state=state, **facts)
-            self._settled.notify_all()
+            if self._waiting:
+                self._settled.notify_all()
 
     def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
         """Remember what a plugin was resolved with: requirement's target to the id that meets it."""
         self._uses[metadata.id] = uses
-        self._needs[metadata.id] = tuple(need for need in metadata.requirements if not need.optional)
-        for need in self._needs[metadata.id]:
+        needs = self._needs[metadata.id] = tuple([need for need in metadata.requirements if not need.optional])
+        for need in needs:
             self._users.setdefault(_target(need), {})[metadata.id] = None
 
     def unbind(self, plugin_id: str) -> None:

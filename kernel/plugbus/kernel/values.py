@@ -68,6 +68,7 @@ class _Shape:
         "fields",
         "has_post_init",
         "hashed",
+        "is_plain",
         "kind",
         "names",
         "own",
@@ -84,6 +85,7 @@ class _Shape:
         self.fields = fields = {**inherited, **own}
         self.parameters = parameters
         self.has_post_init = False
+        self.is_plain = False  # whether its facts are all that making one takes
         self.names = tuple(fields)
         self.places = 0 if parameters["kw_only"] else len(fields)  # the fields that may be given by place
         self.puts: list[Callable[[object, object], None]] = []
@@ -194,6 +196,7 @@ def _value(
         shape.kind = kind
         shape.puts += [getattr(kind, name).__set__ for name in shape.names]
         shape.has_post_init = hasattr(kind, "__post_init__")
+        shape.is_plain = body.get("__init__", _init) is _init and init and not shape.has_post_init
         return kind
 
     return make
@@ -269,8 +272,12 @@ def _names(one: Any) -> Sequence[str]:
 def _replace(one: Any, /, **facts: Any) -> Any:
     """Return a copy of a value with other facts."""
     shape: _Shape = one.__value_shape__
-    if type(one) is shape.kind and shape.places and facts.keys() <= shape.fields.keys():
-        return shape.kind(*[facts[name] if name in facts else getattr(one, name) for name in shape.names])
+    if shape.is_plain and type(one) is shape.kind and facts.keys() <= shape.fields.keys():
+        # What making one from its facts comes to, without their list.
+        other = object.__new__(shape.kind)
+        for name, put in zip(shape.names, shape.puts, strict=True):
+            put(other, facts[name] if name in facts else getattr(one, name))
+        return other
     return type(one)(**{name: getattr(one, name) for name in _names(one)} | facts)
 
 
