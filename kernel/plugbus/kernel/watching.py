@@ -121,11 +121,14 @@ class Watches:
                 for watch in self._watches.get(change.key, ()):
                     if not watch.is_once or (change.provided_by is not None and self.remove(watch)):
                         errors += self.call(watch, change)
-        if self._publish is not None:
-            events: list[KernelEvent] = [CapabilityProvided(str(one.key), one.owner) for one in exchange.arriving]
-            events += [CapabilityWithdrawn(str(one.key), one.owner) for one in exchange.leaving]
-            for event in events:
-                errors += self._attempt(self._publish, event)
+        publish = self._publish
+        if publish is not None:
+            for kind, provisions in ((CapabilityProvided, exchange.arriving), (CapabilityWithdrawn, exchange.leaving)):
+                for one in provisions:
+                    try:
+                        publish(kind(str(one.key), one.owner))
+                    except BaseException as error:  # noqa: BLE001 - raised when all were told
+                        errors.append(error)
         if errors:
             raise errors[0]
 
@@ -154,13 +157,10 @@ class Watches:
             if change.provided_by is None
             else CapabilityProvided(change.key, change.provided_by)
         )
-        return self._attempt(self._publish, SubscriberFailed(watch.name, watch.owner, event, error))
-
-    def _attempt(self, publish: Callable[[KernelEvent], object], event: KernelEvent) -> list[BaseException]:
         try:
-            publish(event)
-        except BaseException as error:  # noqa: BLE001 - raised when all were told
-            return [error]
+            self._publish(SubscriberFailed(watch.name, watch.owner, event, error))
+        except BaseException as further:  # noqa: BLE001 - raised when all were told
+            return [further]
         return []
 
 
