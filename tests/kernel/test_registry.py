@@ -13,6 +13,8 @@ import pytest
 
 from plugbus.kernel import (
     Capability,
+    Exclusion,
+    ExclusionKind,
     InstanceSource,
     Plugin,
     PluginExistsError,
@@ -26,6 +28,7 @@ from plugbus.kernel import (
     PluginTypeError,
     VersionError,
 )
+from plugbus.kernel.testing import FakePlugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -485,3 +488,31 @@ def test_many_threads_register_change_and_unregister_without_losing_anything(reg
     assert set(registry.list()) == {"shared", *staying}
     assert set(offering(registry, VISION)) == {"shared", *staying}
     assert len(registry.record("shared").candidates) == 101
+
+
+@pytest.mark.parametrize("state", [PluginState.FAILED, PluginState.REGISTERED])
+@pytest.mark.parametrize("kind", [None, *ExclusionKind])
+def test_a_failure_goes_with_the_version_that_failed(state: PluginState, kind: ExclusionKind | None) -> None:
+    registry = PluginRegistry()
+    for version in ("1.0.0", "2.0.0", "3.0.0"):
+        registry.register(InstanceSource(FakePlugin("a", version)))
+    failure = PluginFailure("on_load", "ValueError", "no", version="2.0")
+    exclusion = None if kind is None else Exclusion(kind)
+    registry.change("a", state=state, failure=failure, failed_loads=2, exclusion=exclusion)
+    registry.unregister("a", "3.0.0")
+    record = registry.record("a")
+    assert (record.state, record.failure, record.failed_loads, record.exclusion) == (state, failure, 2, exclusion)
+    registry.unregister("a", "2.0.0")
+    record = registry.record("a")
+    assert (record.state, record.failure, record.failed_loads) == (PluginState.REGISTERED, None, 0)
+    assert record.exclusion == (exclusion if kind is ExclusionKind.DISABLED else None)
+
+
+def test_a_failure_of_no_certain_version_stays() -> None:
+    registry = PluginRegistry()
+    for version in ("1.0.0", "2.0.0"):
+        registry.register(InstanceSource(FakePlugin("a", version)))
+    failure = PluginFailure("resolve", "ResolutionError", "no")
+    registry.change("a", state=PluginState.FAILED, failure=failure)
+    registry.unregister("a", "2.0.0")
+    assert (registry.record("a").state, registry.record("a").failure) == (PluginState.FAILED, failure)

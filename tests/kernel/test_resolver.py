@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -687,3 +689,20 @@ def test_conflict_at_the_end_goes_back_to_its_cause_alone() -> None:
     told = causes(*three, *both, plugin("app", "1.0.0", needs(STORE)))
     assert len(told) == 13
     assert told[0] == "'app' 1.0.0 requires capability 'store' *, which only 'disk', 'ram' can provide"
+
+
+def test_a_plan_survives_pickling_and_copying() -> None:
+    store: Capability[object] = Capability("store")
+    candidates = [
+        PluginMetadata("a", "1.0.0", dependencies={"b": "^1"}, requires=(Requirement(store),)),
+        PluginMetadata("b", "1.0.0"),
+        PluginMetadata("b", "1.1.0"),
+        PluginMetadata("c", "1.0.0", provides=(store,)),
+    ]
+    plan = resolve(candidates, ["a"], {"b": "<1.1"})
+    for twin in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan)):  # noqa: S301 - our own
+        assert twin == plan
+        assert twin.providers == plan.providers
+        assert twin.explanations == plan.explanations
+        with pytest.raises(TypeError):
+            twin.providers["a"]["b"] = "c"  # type: ignore[index] # it is what the test is about

@@ -475,3 +475,20 @@ def test_a_reload_reads_a_changed_folder_anew(tmp_path: Path) -> None:
     assert kernel.services.get("value") == 2
     kernel.shutdown()
     assert {one for one in set(sys.modules) - before if "changing" in one} == set()
+
+
+def test_load_into_leaves_no_failure_on_an_older_version_that_stays(kernel: Kernel, tmp_path: Path) -> None:
+    def place(folder: str, version: str, code: str) -> Path:
+        path = tmp_path / folder / "demo"
+        path.mkdir(parents=True)
+        (path / "plugin.yaml").write_text(f'id: demo\nversion: "{version}"\nentrypoint: plugin:Made\n')
+        (path / "plugin.py").write_text(f"from plugbus.kernel import Plugin\nclass Made(Plugin): pass\n{code}\n")
+        return tmp_path / folder
+
+    loader = DirectoryLoader()
+    kernel.register(loader.read(place("old", "1.0.0", "") / "demo"))
+    before = kernel.registry.snapshot()
+    with pytest.raises(PluginLoadError):
+        loader.load_into(place("new", "2.0.0", "raise OSError"), kernel)
+    assert kernel.registry.snapshot() == before
+    assert kernel.load("demo") == ("demo",)

@@ -375,3 +375,20 @@ def test_deadlines_of_a_host_file_that_make_no_sense_are_refused(root: Path) -> 
     assert "no plugin 'alfa' was found" in faults(root, f"{folders}deadlines: {{plugins: {{alfa: {{open: 1}}}}}}")[0]
     for text in ("{hooks: {on_lod: 1}}", "{default_s: 0}", "{default_s: soon}"):
         assert faults(root, f"{folders}deadlines: {text}")
+
+
+def test_a_preference_for_a_plugin_that_does_not_provide_it_is_refused(tmp_path: Path) -> None:
+    for plugin_id in ("alpha", "beta"):
+        write(tmp_path / "plugins", plugin_id, "provides: [greeter]\n", SERVING)
+    write(tmp_path / "plugins", "gamma", "provides: [greeting]\n")
+    write(tmp_path / "plugins", "delta", "provides: [door]\n")
+    start = "plugins: {folders: [plugins]}\npreferences: "
+    assert faults(tmp_path, f"{start}{{greeter: gamma}}") == [
+        "2:15: preferences.greeter: plugin 'gamma' does not provide it; 'alpha' and 'beta' do"
+    ]
+    assert faults(tmp_path, f"{start}{{door: gamma}}") == [
+        "2:15: preferences.door: plugin 'gamma' does not provide it; 'delta' does"
+    ]
+    assert faults(tmp_path, f"{start}{{greetings: gamma}}") == [
+        "2:15: preferences.greetings: plugin 'gamma' does not provide it; did you mean 'greeting'?"
+    ]

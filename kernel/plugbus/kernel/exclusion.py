@@ -33,6 +33,11 @@ class Exclusion:
     kind: ExclusionKind
     reason: str = ""
 
+    @property
+    def is_automatic(self) -> bool:
+        """Tell whether the kernel decided it, and not the host."""
+        return self.kind is ExclusionKind.QUARANTINED
+
     def __str__(self) -> str:
         return f"{self.kind}: {self.reason}" if self.reason else str(self.kind)
 

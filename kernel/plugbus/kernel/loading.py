@@ -19,6 +19,7 @@ from .load_cause import ASKED, LoadCause, LoadCauseKind
 from .outcomes import LoadReport
 from .registry import PluginState
 from .transitions import MOVING
+from .values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -331,6 +332,7 @@ class Loading:
         failure = describe_failure(step, error)
         with self._transitions.lock:
             record = self._registry.record(plugin_id)
+            failure = replace(failure, version=record.metadata.version)
             count, exclusion = self._quarantine.judge(record, failure)
             self._transitions.unbind(plugin_id)
             self._causes.pop(plugin_id, None)

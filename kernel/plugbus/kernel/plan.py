@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from .values import field, value
 
@@ -39,3 +40,18 @@ class Plan:
     def explain(self) -> str:
         """Return the explanations as lines of text."""
         return "\n".join(self.explanations)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Views of dictionaries can't be pickled.
+        providers = {plugin_id: dict(row) for plugin_id, row in self.providers.items()}
+        return _restored, (self.order, providers, self.wanted, self._candidates)
+
+
+def _restored(
+    order: tuple[PluginMetadata, ...],
+    providers: dict[str, dict[str, str]],
+    wanted: tuple[str, ...],
+    candidates: Candidates,
+) -> Plan:
+    views = {plugin_id: MappingProxyType(row) for plugin_id, row in providers.items()}
+    return Plan(order, MappingProxyType(views), wanted, candidates)

@@ -45,12 +45,14 @@ class PluginFailure:
         error_type: The exception's qualified name.
         message: What it said.
         traceback: The formatted traceback.
+        version: Which version of the plugin failed; empty where it is all the same, as the reason lies in its needs.
     """
 
     step: str
     error_type: str
     message: str
     traceback: str = ""
+    version: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -138,7 +140,9 @@ class PluginRegistry:
             if record.source is not None and record.source not in staying:
                 raise PluginStateError("unregister", plugin_id, str(record.state), "unload it first")
             if staying:
-                self._put(plugin_id, record, _settled(replace(record, candidates=staying)))
+                if record.failure is not None and record.failure.version:
+                    record = _forgiven(record, staying)
+                self._put(plugin_id, self._records[plugin_id], _settled(replace(record, candidates=staying)))
             else:
                 self._drop_from_index(record)
                 del self._records[plugin_id], self._places[plugin_id]
@@ -252,3 +256,14 @@ def _settled(record: PluginRecord) -> PluginRecord:
     """Let a record describe what is loaded, or else its newest candidate."""
     metadata = (record.source or record.candidates[0]).metadata
     return record if metadata is record.metadata else replace(record, metadata=metadata)
+
+
+def _forgiven(record: PluginRecord, staying: tuple[PluginSource, ...]) -> PluginRecord:
+    """Forget a failure, and the quarantine that came of it, where the version that failed does not stay."""
+    failure, exclusion = record.failure, record.exclusion
+    if failure is None or any(_version_of(one) == parse_version(failure.version) for one in staying):
+        return record
+    if exclusion is not None and exclusion.is_automatic:
+        exclusion = None
+    state = PluginState.REGISTERED if record.state is PluginState.FAILED else record.state
+    return replace(record, state=state, failure=None, failed_loads=0, exclusion=exclusion)

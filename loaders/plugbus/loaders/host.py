@@ -93,7 +93,7 @@ class Host:
         self._loader = DirectoryLoader()
         self._broken: list[BrokenPlugin] = []
         found = tuple(self._discover(tuple(builtin)))
-        self._refuse_unknown({source.metadata.id for source in found})
+        self._refuse_unknown(found)
         self._disabled = tuple(source for source in found if not self._is_enabled(source.metadata.id))
         file = self._settings.file
         self._state_store = None if self._settings.state is None else JsonStateStore(self._settings.state)
@@ -179,9 +179,15 @@ class Host:
         if faults:
             raise DocumentError(self._settings.document.source, tuple(faults))
 
-    def _refuse_unknown(self, known: set[str]) -> None:
-        """Refuse a host file that names plugins that are not there; a broken one is there, under its folder's name."""
-        known = known | {one.path.name for one in self._broken}
+    def _refuse_unknown(self, found: Iterable[DirectorySource]) -> None:
+        """Refuse a host file that names plugins that are not there, or do not provide what they are preferred for.
+
+        A broken one is there, under its folder's name.
+        """
+        provided: dict[str, set[str]] = {}
+        for source in found:
+            provided.setdefault(source.metadata.id, set()).update(str(one) for one in source.metadata.provides)
+        known = provided.keys() | {one.path.name for one in self._broken}
         file = self._settings.file
         named: list[tuple[DocumentPath, str]] = [
             *((("plugins", "enabled", place), one) for place, one in enumerate(file.plugins.enabled or ())),
@@ -195,6 +201,12 @@ class Host:
             for path, plugin_id in named
             if plugin_id not in known
         ]
+        for key, plugin_id in file.preferences.items():
+            if plugin_id in provided and key not in provided[plugin_id]:
+                providers = sorted(one for one, offered in provided.items() if key in offered)
+                remedy = f"{' and '.join(map(repr, providers))} {'does' if len(providers) == 1 else 'do'}"
+                near = remedy if providers else _offer(key, provided[plugin_id])
+                faults.append(self._fault(("preferences", key), f"plugin '{plugin_id}' does not provide it", near))
         if faults:
             raise DocumentError(self._settings.document.source, tuple(faults))
 
