@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections import deque
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..values import value
+from .heap import referents_of
 from .report import LeftoverKind
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Reach:
             if id(one) in self._found or id(one) in barred or not self._is_inside(one):
                 continue
             self._found[id(one)] = one
-            pending.extend(gc.get_referents(one))
+            pending.extend(referents_of(one))
 
     def resources(self) -> list[Resource]:
         """Return what the plugin alone has open."""

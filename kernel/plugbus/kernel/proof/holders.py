@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..values import value
-from .heap import Heap
+from .heap import Heap, referents_of
 from .roots import Root, Roots, local_variables
 from .wording import describe_hold
 
@@ -127,7 +126,7 @@ class Holders:
                 place = id(holder)
                 if place in sources or place in self._rightful or holder is self._heap.objects:
                     continue
-                held = [one for one in map(id, gc.get_referents(holder)) if one in layer]
+                held = [one for one in map(id, referents_of(holder)) if one in layer]
                 for one in held:
                     self._holders.setdefault(one, []).append(place)
                 if place in self._known:
@@ -184,7 +183,7 @@ class Holders:
         while pending:
             one = pending.pop()
             held = self._rightful[one] if one in self._rightful else self._known[one]
-            for part in map(id, gc.get_referents(held)):
+            for part in map(id, referents_of(held)):
                 if part not in seen and part in self._known:
                     seen.add(part)
                     pending.append(part)
@@ -197,7 +196,9 @@ class Holders:
 
     def _held_unseen(self) -> list[int]:
         """Return what has more references than the garbage collector can account for."""
-        counted = Counter(map(id, gc.get_referents(*self._known.values(), *self._rightful.values())))
+        holders = (*self._known.values(), *self._rightful.values())
+        counted = Counter(id(part) for one in holders for part in referents_of(one))
+        del holders
         probe: list[object] = []
         mark = id(probe)
         self._known[mark] = probe

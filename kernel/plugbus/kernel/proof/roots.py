@@ -6,7 +6,7 @@ import atexit
 import signal
 import sys
 import threading
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..values import value
@@ -181,10 +181,12 @@ _OPTIMIZED = 1  # inspect.CO_OPTIMIZED; that module is heavy
 def _drop_snapshot(frame: FrameType) -> None:
     """Let go of the dict that a look at ``f_locals`` leaves in a function's frame up to Python 3.12.
 
-    It would keep what the function deletes from then on. A traced frame takes its variables back from the dict, and
-    code that called ``locals()`` holds the very same one: it is kept in both cases.
+    It would keep what the function deletes from then on. Where a debugger in Python traces the frame, the interpreter
+    takes the variables back from the dict, and code that called ``locals()`` holds the very same one: it is kept in
+    both cases.
     """
-    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & _OPTIMIZED or frame.f_trace is not None:
+    is_debugged = isinstance(frame.f_trace, (FunctionType, MethodType))
+    if sys.version_info >= (3, 13) or is_debugged or not frame.f_code.co_flags & _OPTIMIZED:
         return
     snapshot = frame.f_locals
     if sys.getrefcount(snapshot) <= _SNAPSHOT_REFERENCES:
