@@ -244,12 +244,13 @@ class TakeDown:
             self.failures.append(StepFailure(self.loaded.context.plugin_id, "close", error))
 
 
-def describe_failure(step: str, error: BaseException) -> PluginFailure:
+def describe_failure(step: str, error: BaseException, version: str = "") -> PluginFailure:
     """Keep a failure as text, free of the frames that an exception holds."""
     from traceback import format_exception
 
     kind = type(error)
-    return PluginFailure(step, f"{kind.__module__}.{kind.__qualname__}", _text(error), "".join(format_exception(error)))
+    trace = "".join(format_exception(error))
+    return PluginFailure(step, f"{kind.__module__}.{kind.__qualname__}", _text(error), trace, version)
 
 
 def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:

@@ -19,7 +19,6 @@ from .load_cause import ASKED, LoadCause, LoadCauseKind
 from .outcomes import LoadReport
 from .registry import PluginState
 from .transitions import MOVING
-from .values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,7 +131,7 @@ class Loading:
                         del claimed[0]
                         self._bus.publish_kernel_event(_failed(metadata, "dependency", error))
                     except PluginLoadError as error:
-                        failures[metadata.id] = describe_failure(error.step, error.__cause__ or error)
+                        failures[metadata.id] = describe_failure(error.step, error.__cause__ or error, metadata.version)
                     else:
                         self._announce(loaded[-1])
         except BaseException:
@@ -329,10 +328,9 @@ class Loading:
 
     def _fail_itself(self, plugin_id: str, step: str, error: BaseException) -> tuple[PluginQuarantined, ...]:
         """Mark a plugin as failed for a reason of its own; return what follows from it, as events to publish."""
-        failure = describe_failure(step, error)
         with self._transitions.lock:
             record = self._registry.record(plugin_id)
-            failure = replace(failure, version=record.metadata.version)
+            failure = describe_failure(step, error, record.metadata.version)
             count, exclusion = self._quarantine.judge(record, failure)
             self._transitions.unbind(plugin_id)
             self._causes.pop(plugin_id, None)
