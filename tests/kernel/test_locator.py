@@ -557,3 +557,27 @@ def test_what_is_missing_can_be_seen_to_before_the_lookup_fails() -> None:
     with services.lease("clock") as clock:
         assert clock == 12
     assert asked == ["calendar", "calendar", "clock"]
+
+
+def test_a_handle_follows_whoever_provides(locator: ServiceLocator) -> None:
+    ref = locator.ref(RUNNER)
+    assert ref.capability is RUNNER
+    assert ref.find() is None
+    assert repr(ref) == "Ref(Capability('runner', version='1.0.0'))"
+    with pytest.raises(ServiceNotFoundError):
+        ref.get()
+    for runner in (Local(), Remote()):
+        with locator.provide(RUNNER, runner) as withdrawal, ref.lease() as leased:
+            assert leased is ref.get() is ref.find() is runner
+            assert withdrawal.provisions[0].leases.count == 1
+
+
+def test_a_use_that_comes_too_late_for_one_provider_is_one_of_its_successor(locator: ServiceLocator) -> None:
+    [old] = locator.provide("my_service", 1, owner="a").provisions
+
+    def replace() -> None:
+        locator.exchange((old,), (Provision("my_service", 2, "b"),))
+        old.leases.retire()
+
+    with locator.lease(watched("my_service", 2, replace)) as leased:
+        assert leased == 2

@@ -148,3 +148,9 @@ def test_plugins_say_how_they_are() -> None:
             ("store", "disk", ILL, "full"),
         ]
     assert isinstance(found[0], HealthReport)
+
+
+def test_what_takes_no_new_uses_is_not_asked(locator: ServiceLocator) -> None:
+    [entry] = locator.provide(STORE, 1, health=fail).provisions
+    entry.leases.retire()
+    assert locator.check_health() == ()

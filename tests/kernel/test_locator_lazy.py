@@ -759,3 +759,25 @@ def test_nothing_lazy_is_offered_once_the_unload_has_begun() -> None:
     kernel.load("disk")
     kernel.shutdown()
     assert [one.verb for one in refused] == ["provide for"]
+
+
+def test_a_lease_of_what_ends_while_it_is_built_is_one_of_the_next_provider(locator: ServiceLocator) -> None:
+    successor = Store()
+
+    def replace() -> None:
+        [old] = locator.providers(STORE)
+        end(locator)
+        locator.provide(STORE, successor, owner="other")
+        assert old.leases.count == 1
+
+    locator.provide_lazy(STORE, workshop := Workshop(replace), close=Store.close)
+    with locator.lease(STORE) as store:
+        assert store is successor
+    assert [one.closed for one in workshop.made] == [1]
+
+
+def test_what_takes_no_new_uses_is_not_built(locator: ServiceLocator, workshop: Workshop) -> None:
+    locator.provide_lazy(STORE, workshop)
+    locator.providers(STORE)[0].leases.retire()
+    assert locator.all(STORE) == ()
+    assert workshop.calls == 0

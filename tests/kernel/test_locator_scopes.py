@@ -491,3 +491,17 @@ def test_no_lock_is_held_while_something_is_made_or_closed(locator: ServiceLocat
     thread.start()
     thread.join(20)
     assert not thread.is_alive()
+
+
+def test_a_scope_that_ends_while_it_asks_for_what_all_share_keeps_nothing(locator: ServiceLocator) -> None:
+    scope = locator.scope()
+
+    def make() -> Session:
+        scope.close()
+        return Session()
+
+    locator.provide_lazy(CART, make)
+    assert scope.get(CART) is locator.get(CART)
+    assert locator.providers(CART)[0].leases.count == 0
+    with pytest.raises(ScopeError):
+        scope.get(CART)

@@ -259,3 +259,14 @@ def test_an_event_loop_waits_without_a_thread(locator: ServiceLocator) -> None:
         return locator.get(CLOCK)
 
     assert asyncio.run(provided()) == 12
+
+
+def test_a_withdrawal_that_is_told_late_does_not_end_the_waiting(locator: ServiceLocator) -> None:
+    calls: list[int] = []
+    old = locator.provide(CLOCK, 11).provisions
+    exchange = locator.switch(old, ())
+    locator.when_provided(CLOCK, lambda: calls.append(1))
+    locator.tell(exchange)
+    assert calls == []
+    locator.provide(CLOCK, 12)
+    assert calls == [1]

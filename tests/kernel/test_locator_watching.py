@@ -385,3 +385,34 @@ def test_an_unload_that_waits_in_a_watcher_stops_no_reader(kernel: Kernel) -> No
         assert kernel.services.find(CLOCK) is None
         middle.open()
         assert unloading.result() == ("quartz",)
+
+
+def test_an_interrupt_in_a_report_is_raised_when_all_were_told(kernel: Kernel) -> None:
+    changes: list[ServiceChange] = []
+
+    def fail(_change: ServiceChange) -> None:
+        raise ValueError("no")
+
+    def interrupt(_event: object) -> None:
+        raise KeyboardInterrupt
+
+    kernel.services.watch(CLOCK, fail)
+    kernel.services.watch(CLOCK, changes.append)
+    with kernel.bus.subscribe(SubscriberFailed, interrupt), pytest.raises(KeyboardInterrupt):
+        kernel.services.provide(CLOCK, 1)
+    assert changes == [ServiceChange("clock", "host")]
+
+
+def test_an_interrupt_while_a_plugin_tells_leaves_what_it_has_provided(kernel: Kernel) -> None:
+    def interrupt(_event: object) -> None:
+        raise KeyboardInterrupt
+
+    user = FakePlugin("user")
+    kernel.register(user)
+    kernel.load("user")
+    assert user.ctx is not None
+    with kernel.bus.subscribe(CapabilityProvided, interrupt), pytest.raises(KeyboardInterrupt):
+        user.ctx.provide(CLOCK, 1)
+    assert kernel.services.get(CLOCK) == 1
+    kernel.unload("user")
+    assert kernel.services.keys == ()
