@@ -21,6 +21,7 @@ from plugbus.capabilities import (
     ActionRunner,
     ActionStarted,
     BaseAction,
+    CancellationToken,
     Executor,
     ExecutorTraits,
     MetricsRecorded,
@@ -85,6 +86,11 @@ class Interrupt(BaseAction[TrainParams]):
         raise KeyboardInterrupt
 
 
+class Stop(BaseAction[TrainParams]):
+    def execute(self) -> None:
+        self.ctx.raise_if_cancelled()
+
+
 class Show(BaseAction[TrainParams]):
     def execute(self) -> list[Any]:
         return [dict(self.ctx.env), self.ctx.job_id == self.ctx.current_run.run_id]
@@ -106,6 +112,7 @@ class Digits(Plugin):
         "digits.fail": Fail,
         "digits.interrupt": Interrupt,
         "digits.show": Show,
+        "digits.stop": Stop,
         "digits.plain": Plain,
     }
 
@@ -272,6 +279,17 @@ class TestRun:
         with pytest.raises(KeyboardInterrupt):
             bench.runner.run("digits.interrupt")
         assert bench.tracking.client.statuses == ["cancelled"]
+        assert [type(event) for event in bench.events] == [RunStarted, ActionStarted, ActionCancelled, RunEnded]
+
+    def test_that_is_cancelled_by_its_token_is_a_cancelled_run(self, bench: Bench) -> None:
+        token = CancellationToken()
+        assert bench.runner.run("digits.stop", cancellation=token).status is RunStatus.OK
+        token.cancel("the user left")
+        bench.events.clear()
+        result = bench.runner.run("digits.stop", cancellation=token)
+        assert result.status is RunStatus.CANCELLED
+        assert result.message is not None
+        assert result.message.endswith("the user left")
         assert [type(event) for event in bench.events] == [RunStarted, ActionStarted, ActionCancelled, RunEnded]
 
 

@@ -109,6 +109,11 @@ class Leaking(LocalExecutor):
         return super().submit(replace(call, env={**os.environ, **call.env}), publish)
 
 
+class Deaf(LocalExecutor):
+    def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
+        return super().submit(replace(call, cancellation=None), publish)
+
+
 class Silent(LocalExecutor):
     def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
         return super().submit(call)
@@ -191,6 +196,7 @@ class Shuffling(LocalExecutor):
     [
         (Tireless, "test_shutdown_refuses_further_calls", {}),
         (Leaking, "test_an_action_gets_its_settings_and_no_others", {"monkeypatch": None}),
+        (Deaf, "test_a_cancelled_token_stops_the_action", {}),
         (Silent, "test_events_of_a_job_arrive_in_order", {"events": None}),
         (Late, "test_events_of_a_job_arrive_in_order", {"events": None}),
         (Anonymous, "test_events_of_a_job_arrive_in_order", {"events": None}),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plugbus.kernel import Kernel
 
     from ..actions import BaseAction
+    from ..cancellation import CancellationToken
     from ..executors import Executor
     from .context import RunContext
     from .result import RunResult
@@ -48,6 +49,7 @@ class ActionRunner:
         tags: Mapping[str, str] | None = None,
         notes: str | None = None,
         env: Mapping[str, Any] | None = None,
+        cancellation: CancellationToken | None = None,
     ) -> RunResult:
         """Run an action and return what came of it.
 
@@ -60,6 +62,7 @@ class ActionRunner:
             tags: Coarse classification of the run.
             notes: For people.
             env: Settings from outside for the action.
+            cancellation: Says when the action is to stop; it reaches executors within this process.
 
         Raises:
             ActionNotFoundError: No loaded plugin offers the action.
@@ -84,7 +87,7 @@ class ActionRunner:
 
         def work(spec: RunSpec, /, *, context: RunContext) -> Mapping[str, Any]:
             context.tracking.log_params(_flat(spec.data_spec))
-            call = ActionCall(action_cls, valid, name, context.run_id, env or {}, context)
+            call = ActionCall(action_cls, valid, name, context.run_id, env or {}, context, cancellation)
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}
 

@@ -14,8 +14,10 @@ import pytest
 from pydantic import BaseModel
 
 from ..actions import ActionCall, BaseAction
-from ..errors import ParamsError, ResultError
+from ..cancellation import CancellationToken
+from ..errors import ParamsError, ResultError, WorkCancelledError
 from ..events import (
+    ActionCancelled,
     ActionCompleted,
     ActionFailed,
     ActionStarted,
@@ -102,6 +104,15 @@ class ReportingAction(BaseAction[EchoParams]):
             self.log("done", {"place": place})
             self.logger.warning("done: %d", place)
         return self.params.count
+
+
+class ObedientAction(BaseAction[EchoParams]):
+    """Stop if asked to, else return the parameter."""
+
+    def execute(self) -> Any:
+        """Look once."""
+        self.ctx.raise_if_cancelled()
+        return self.params.value
 
 
 class SurroundingsAction(BaseAction[EchoParams]):
@@ -237,6 +248,16 @@ class ExecutorContract(ABC):
         assert env == {"HOST": "example.org"}
         for _ in range(2):
             assert self.run(executor, ActionCall(SurroundingsAction))[0] == {}
+
+    def test_a_cancelled_token_stops_the_action(self, executor: Executor) -> None:
+        """The call's token reaches the action, which ends as cancelled and not as failed."""
+        token = CancellationToken()
+        assert self.run(executor, ActionCall(ObedientAction, {"value": 1}, cancellation=token)) == 1
+        token.cancel("enough")
+        events: list[WorkEvent] = []
+        with pytest.raises(WorkCancelledError, match="enough"):
+            self.run(executor, ActionCall(ObedientAction, {"value": 1}, cancellation=token), events)
+        assert [type(event) for event in events] == [ActionStarted, ActionCancelled]
 
     def test_jobs_of_several_threads_are_not_mixed_up(self, executor: Executor) -> None:
         """Every submitter gets its own result and its own events."""

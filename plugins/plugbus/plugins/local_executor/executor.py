@@ -52,7 +52,13 @@ class LocalExecutor(Executor):
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         here = ActionCall(
-            call.action_cls, call.params, call.name, call.job_id or self._job_id, call.env or self._env, call.run
+            call.action_cls,
+            call.params,
+            call.name,
+            call.job_id or self._job_id,
+            call.env or self._env,
+            call.run,
+            call.cancellation,
         )
         try:
             result = here.run_here(publish or self._publish)
