@@ -416,3 +416,14 @@ def test_an_interrupt_while_a_plugin_tells_leaves_what_it_has_provided(kernel: K
     assert kernel.services.get(CLOCK) == 1
     kernel.unload("user")
     assert kernel.services.keys == ()
+
+
+def test_taking_away_what_is_not_there_is_not_told(kernel: Kernel) -> None:
+    changes: list[ServiceChange] = []
+    kernel.services.watch(CLOCK, changes.append)
+    kernel.services.provide(CLOCK, 1, owner="a")
+    with RecordedEvents(kernel.bus) as seen:
+        kernel.services.exchange((Provision(CLOCK, 2, "b"),), ())
+        kernel.services.exchange((Provision(CLOCK, 2, "b"),), (Provision(CLOCK, 3, "c"),))
+    assert told(seen) == [("Provided", "clock", "c")]
+    assert changes == [ServiceChange("clock", "a"), ServiceChange("clock", "c")]
