@@ -17,6 +17,7 @@ from plugbus.kernel import (
     PluginState,
     Requirement,
     ServiceNotFoundError,
+    ServiceTimeoutError,
 )
 from plugbus.kernel.testing import FakePlugin, FakeSource, Gate, RecordedEvents
 
@@ -309,3 +310,18 @@ def test_a_requirement_is_met_by_what_is_active_and_not_by_a_lookup(kernel: Kern
     kernel.register(FakePlugin("reader", requires=[Requirement(STORE)]))
     kernel.load("reader")
     assert kernel.list(PluginState.ACTIVE) == ("files", "reader")
+
+
+def test_waiting_for_a_capability_loads_what_declares_it(kernel: Kernel) -> None:
+    kernel.register(provider("files"))
+    assert kernel.services.wait_for(STORE, timeout_s=60) == {"of": "files"}
+
+
+def test_waiting_goes_on_where_what_declares_it_can_not_be_loaded(kernel: Kernel) -> None:
+    kernel.register(broken("files"))
+    with pytest.raises(ServiceTimeoutError):
+        kernel.services.wait_for(STORE, timeout_s=0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(kernel.services.wait_for, STORE, timeout_s=60)
+        with kernel.services.provide(STORE, {"of": "host"}):
+            assert waiting.result(60) == {"of": "host"}

@@ -376,3 +376,30 @@ def test_nothing_of_a_hundred_predecessors_is_left(kernel: Kernel) -> None:
     assert len(made) == 2
     assert len(kernel.bus.subscriptions) == 1
     assert len(kernel.services.all(COUNTER)) == 1
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_plugin_by_its_shape_alone_hands_nothing_over_and_takes_nothing(side: str) -> None:
+    class Shape:
+        def __init__(self, version: str) -> None:
+            self.metadata = PluginMetadata("a", version)
+
+        def on_load(self, ctx: PluginContext) -> None: ...
+        def on_unload(self, ctx: PluginContext) -> None: ...
+
+    class Full(Plugin):
+        def __init__(self, version: str) -> None:
+            self.metadata = PluginMetadata("a", version)
+
+        def save_state(self) -> Mapping[str, Any]:
+            raise AssertionError("nobody takes it")
+
+        def restore_state(self, state: Mapping[str, Any]) -> None:
+            raise AssertionError("nobody gave it")
+
+    old: Any = Shape("1.0.0") if side == "old" else Full("1.0.0")
+    new: Any = Full("2.0.0") if side == "old" else Shape("2.0.0")
+    kernel = Kernel()
+    kernel.register(old)
+    kernel.load("a")
+    assert kernel.swap("a", new).new_version == "2.0.0"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .context import PluginContext
-    from .metadata import PluginMetadata
     from .plugin import Plugin, PluginSource
     from .transitions import Transitions
 
@@ -65,7 +64,7 @@ class Hooks:
     def __init__(self, transitions: Transitions, runner: HookRunner | None = None) -> None:
         self._transitions = transitions
         self._runner = runner
-        # Sources whose open was given up, and runs.
+        # The ids of the sources whose open runs.
         self._opening: set[int] = set()
 
     @property
@@ -90,16 +89,19 @@ class Hooks:
                 context.give_up(hook)
             raise
 
-    def guard(self, source: PluginSource) -> PluginSource:
-        """Return a source whose ``open`` is called as a hook, and never at the same time as its ``close``."""
-        return source if self._runner is None else _GuardedSource(source, self, self._opening)
+    def guard(self, source: PluginSource) -> PluginSource | GuardedSource:
+        """Return what has the ``open`` and ``close`` of a source, for one load: its ``open`` is called as a hook.
+
+        Both are never called at the same time, also where an ``open`` was given up.
+        """
+        return source if self._runner is None else GuardedSource(source, self, self._opening)
 
     def _inside(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
         with self._transitions.changing():
             return function(*args)
 
 
-class _GuardedSource:
+class GuardedSource:
     """A source for one load. An ``open`` that was given up is closed by its own thread, when it ends."""
 
     def __init__(self, source: PluginSource, hooks: Hooks, opening: set[int]) -> None:
@@ -110,23 +112,23 @@ class _GuardedSource:
         self._is_open = False
         self._is_given_up = False
 
-    @property
-    def metadata(self) -> PluginMetadata:
-        return self._source.metadata
-
-    @property
-    def origin(self) -> str:
-        return self._source.origin
-
     def open(self) -> Plugin:
+        """Bring the code in; refused while an earlier call that was given up still does.
+
+        Raises:
+            PluginStateError: It does.
+            Exception: Whatever the source and the runner raise.
+        """
+        plugin_id = self._source.metadata.id
         if id(self._source) in self._opening:
-            raise PluginStateError("open", self.metadata.id, "still being opened by a load that was given up")
-        return self._hooks.call(self.metadata.id, "open", self._open)
+            raise PluginStateError("open", plugin_id, "still being opened by a load that was given up")
+        return self._hooks.call(plugin_id, "open", self._open)
 
     def _open(self) -> Plugin:
         with self._lock:
             if self._is_given_up:
-                raise PluginStateError("open", self.metadata.id, "given up", "its load was given up before it began")
+                plugin_id = self._source.metadata.id
+                raise PluginStateError("open", plugin_id, "given up", "its load was given up before it began")
             self._opening.add(id(self._source))
             self._is_open = True
         try:
@@ -139,9 +141,9 @@ class _GuardedSource:
                 self._source.close()
 
     def close(self) -> None:
+        """Take the code out, at once or when the ``open`` ends that was given up."""
         with self._lock:
-            if self._is_given_up:
-                return
-            self._is_given_up = not self._is_open or id(self._source) in self._opening
+            is_ended = self._is_open and id(self._source) not in self._opening
+            self._is_given_up = self._is_given_up or not is_ended
         if not self._is_given_up:
             self._source.close()

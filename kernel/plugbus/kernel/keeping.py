@@ -83,11 +83,6 @@ class StateKeeper:
         """Carry over what these plugins save at their unload, to their next load."""
         self._carries.update(dict.fromkeys(plugin_ids, carry))
 
-    def end(self, carry: Carry) -> None:
-        """Carry nothing over any more."""
-        for plugin_id in [one for one, other in self._carries.items() if other is carry]:
-            del self._carries[plugin_id]
-
     def save(self, loaded: LoadedPlugin) -> None:
         """Store what a plugin saves; one whose place was taken has handed its state over, and saves nothing.
 

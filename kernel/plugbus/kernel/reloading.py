@@ -90,7 +90,6 @@ class Reload:
                 self._keeper.begin(self._carry, gone)
                 error.add_note(f"unloaded for a reload, and not loaded again: {', '.join(map(repr, gone))}")
             raise
-        self._keeper.end(self._carry)
         carry = self._carry
         return ReloadReport(self._leaving, loaded, tuple(carry.restored), MappingProxyType(carry.refused), failures)
 
