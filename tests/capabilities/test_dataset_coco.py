@@ -380,6 +380,20 @@ class TestWriting:
         assert lost == {"visibility": 1}
         assert report.done == 1
 
+    def test_objects_of_a_category_have_one_number_of_keypoints(self, tmp_path: Path) -> None:
+        one = Annotation(label="a", keypoints=(Keypoint(5, 6, 2),))
+        two = Annotation(label="a", keypoints=(Keypoint(5, 6, 2), Keypoint(7, 8, 2)))
+        other = Annotation(label="b", keypoints=two.keypoints)
+        document, _, lost = write(tmp_path, item(one, two, other), labels=(Label("b", keypoints=("x",)),))
+        assert ["keypoints" in found for found in document["annotations"]] == [True, False, False]
+        assert [len(found["keypoints"]) for found in document["categories"]] == [1, 1]
+        assert lost == {"keypoints": 2}
+        assert [found.bounds() for found in read(tmp_path / "out", images="leave")[0].annotations] == [
+            Box(5, 6, 0, 0),
+            Box(5, 6, 2, 2),
+            Box(5, 6, 2, 2),
+        ]
+
     def test_splits_have_documents(self, tmp_path: Path) -> None:
         write(tmp_path, item(split="train"), item(split="val"), item(), split="_train")
         names = sorted(one.name for one in (tmp_path / "out/annotations").iterdir())

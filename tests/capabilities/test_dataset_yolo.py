@@ -353,6 +353,46 @@ class TestWriting:
         (tmp_path / "out").rename(tmp_path / "moved")
         assert [one.split for one in read(tmp_path / "moved")] == ["train", "val", "test"]
 
+    def test_images_of_no_split_are_for_training_where_others_have_one(self, tmp_path: Path) -> None:
+        (tmp_path / "x.jpg").write_bytes(b"")
+        source = tmp_path / "x.jpg"
+        items = [
+            item(name=f"{n}.jpg", split=one, source=source) for n, one in enumerate(["train", None, "val", "more"])
+        ]
+        report = convert(ItemStream(lambda: iter(items)), ImageStream, "yolo", output=tmp_path / "out")
+        assert [(one.name, one.split) for one in read(tmp_path / "out")] == [
+            ("0.jpg", "train"),
+            ("1.jpg", "train"),
+            ("2.jpg", "val"),
+        ]
+        assert [(one.loss.name, one.count, one.places) for one in report.losses] == [("splits", 2, ("3.jpg", "images"))]
+
+    def test_polygons_and_keypoints_do_not_stand_in_one_dataset(self, tmp_path: Path) -> None:
+        outline = Annotation(label="a", polygons=(((0, 0), (40, 0), (40, 20)),))
+        pose = Annotation(label="a", keypoints=(Keypoint(0, 0), Keypoint(40, 20)))
+        _, lost = write(tmp_path, item(outline, pose))
+        assert lost == {"keypoints": 1}
+        assert [len(one.split()) for one in (tmp_path / "out/labels/a.txt").read_text().splitlines()] == [7, 5]
+        _, lost = write(tmp_path / "more", item(pose, outline))
+        assert lost == {"polygons": 1}
+        assert [len(one.split()) for one in (tmp_path / "more/out/labels/a.txt").read_text().splitlines()] == [9, 5]
+
+    def test_what_lies_outside_the_image_is_cut_off(self, tmp_path: Path) -> None:
+        _, lost = write(
+            tmp_path,
+            item(
+                Annotation(label="a", box=Box(-50, 50, 100, 100)),
+                Annotation(label="a", box=Box(300, 0, 10, 10)),
+                Annotation(label="a", polygons=(((-20, 0), (100, 0), (100, 120)),)),
+            ),
+        )
+        # What is left of the first box is 50 x 50 pixels of 200 x 100, in the left bottom corner.
+        assert (tmp_path / "out/labels/a.txt").read_text().splitlines() == [
+            "0 0.125000 0.750000 0.250000 0.500000",
+            "0 0.000000 0.000000 0.500000 0.000000 0.500000 1.000000",
+        ]
+        assert lost == {"clipped": 3}
+
     def test_says_what_it_drops(self, tmp_path: Path) -> None:
         box, area = Box(0, 0, 1, 1), ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
         _, lost = write(

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from plugbus.kernel import Capability
 
-ImageSize: TypeAlias = Callable[[Path], tuple[int, int]]
-"""Return width and height of the image in a file, in pixels, as it is shown; raise where it is no image."""
+if TYPE_CHECKING:
+    from pathlib import Path
 
-IMAGE_SIZE: Final[Capability[ImageSize]] = Capability("image_size", version="1.0.0")
+
+class ImageSize(Protocol):
+    """Measure images."""
+
+    def __call__(self, path: Path, /) -> tuple[int, int]:
+        """Return width and height of the image in a file, in pixels, as it is shown; raise where it is no image."""
+        ...
+
+
+IMAGE_SIZE: Final = Capability[ImageSize]("image_size", version="1.0.0", contract=ImageSize)
 """Under which a plugin offers an ``ImageSize``."""
 
 

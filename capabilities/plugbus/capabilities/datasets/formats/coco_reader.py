@@ -256,10 +256,8 @@ def _documents(path: Path) -> list[tuple[str | None, Path]]:
         by_split.setdefault(_split_of(one), []).append(one)
     chosen: list[tuple[str | None, Path]] = []
     for split, documents in by_split.items():
-        for kind in _KINDS:
-            fitting = [one for one in documents if one.name.startswith(kind)]
-            if fitting:
-                break
+        by_kind = ([one for one in documents if one.name.startswith(kind)] for kind in _KINDS)
+        fitting = next(one for one in by_kind if one)
         if len(fitting) > 1:
             cause = f"several documents could be it: {', '.join(one.name for one in fitting)}; name one of them"
             raise DatasetError("read", str(path), (("", cause),))

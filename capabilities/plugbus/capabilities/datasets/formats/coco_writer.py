@@ -24,6 +24,7 @@ _OWN: Final = "coco"
 ATTRIBUTES: Final = Loss("attributes", "an object has one attribute of a name", 1)
 EXTRA: Final = Loss("extra", "COCO has no place for what only the other format has", 0.5)
 IDS: Final = Loss("ids", "COCO counts objects and images from 1 on", 1)
+KEYPOINTS: Final = Loss("keypoints", "all objects of a COCO category have one number of keypoints; the box is kept", 5)
 LINKS: Final = Loss("links", "COCO has no relations and groups", 3)
 POLYLINES: Final = Loss("polylines", "COCO has no lines; the box around is kept", 5)
 VISIBILITY: Final = Loss("visibility", "COCO keypoints have a visibility: 2 where none is said", 0.5)
@@ -35,7 +36,7 @@ class COCOWriter(Converter):
     name = "write_coco"
     source = ImageStream
     target = COCODataset
-    losses = (ATTRIBUTES, EXTRA, IDS, LINKS, POLYLINES, VISIBILITY)
+    losses = (ATTRIBUTES, EXTRA, IDS, KEYPOINTS, LINKS, POLYLINES, VISIBILITY)
 
     def convert(self, value: Any, job: ConversionJob) -> Path:
         """Write all images of a stream."""
@@ -140,14 +141,21 @@ class _Document:
         }
         if box is not None:
             written["bbox"] = [box.x, box.y, box.width, box.height]
-        if one.keypoints:
-            self._points[one.label] = max(self._points.get(one.label, 0), len(one.keypoints))
+        if one.keypoints and not self._fits(one):
+            job.lose(KEYPOINTS, place)
+        elif one.keypoints:
             values = [(p.x, p.y, 2 if p.visibility is None else p.visibility) for p in one.keypoints]
             written["keypoints"] = [number for value in values for number in value]
             written["num_keypoints"] = sum(1 for value in values if value[2] > 0)
         if attributes:
             written["attributes"] = attributes
         return written
+
+    def _fits(self, one: Annotation) -> bool:
+        """Tell whether an object has as many keypoints as its label, or else as the first object of that label."""
+        label = self._labels.get(one.label)
+        wanted = len(label.keypoints) if label is not None and label.keypoints else len(one.keypoints)
+        return self._points.setdefault(one.label, wanted) == len(one.keypoints)
 
     def _category(self, name: str, number: int) -> dict[str, Any]:
         label = self._labels.get(name, Label(name))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..items import Label
 
-_SPLITS: Final = ("train", "val", "test")
+SPLITS: Final = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +79,20 @@ def write_config(
     """Write a configuration. It names no ``path``: the folder can be moved."""
     import yaml
 
-    said: dict[str, Any] = {}
-    for split, folder in splits.items():
+    said: dict[str, Any] = {split: folder for split, folder in splits.items() if split is not None}
+    if None in splits:
+        whole = splits[None]
         # Who trains needs both; a dataset without splits is trained and looked at as a whole.
-        for key in ("train", "val") if split is None else (split,):
-            said.setdefault(key, folder)
+        said = {"train": whole, "val": whole} if not said else {**said, "train": _joined(said.get("train"), whole)}
     said["nc"] = len(labels)
     said["names"] = {number: label.name for number, label in enumerate(labels)}
     if kpt_shape is not None:
         said["kpt_shape"] = list(kpt_shape)
     path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _joined(one: str | None, other: str) -> str | list[str]:
+    return other if one is None else [one, other]
 
 
 def _names(root: dict[str, Any], faults: Faults) -> dict[int, str]:
@@ -118,7 +122,7 @@ def _splits(root: dict[str, Any], path: Path, faults: Faults) -> tuple[tuple[str
     if isinstance(root.get("path"), str) and (path.parent / root["path"]).is_dir():
         base = path.parent / root["path"]
     found: dict[str, tuple[Path, ...]] = {}
-    for split in _SPLITS:
+    for split in SPLITS:
         said = root.get(split) or (root.get("valid") if split == "val" else None)
         places = said if isinstance(said, list) else [said] if said else []
         resolved: list[Path] = []
