@@ -5,7 +5,7 @@ PACKAGES := -p plugbus.kernel -p plugbus.capabilities -p plugbus.loaders -p plug
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types layers docs bench changelog clean
+.PHONY: help demo test check format lint types layers docs bench mutants changelog clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -28,6 +28,13 @@ help: ## Show this list.
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --upgrade pip
 	.venv-bench/bin/python -m pip install --quiet --editable '.[all]' --group bench
+	@touch $@
+
+# Apart from the rest as well: what changes the code has no place beside what checks it.
+.venv-mutants/.mutants: pyproject.toml
+	$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --upgrade pip
+	.venv-mutants/bin/python -m pip install --quiet --editable . --group mutants
 	@touch $@
 
 demo: .venv/.demo ## Train and evaluate a classifier of 1,797 handwritten digits.
@@ -59,9 +66,12 @@ docs: .venv/.dev ## Run every snippet of the docs, and check their links.
 bench: .venv-bench/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
 	.venv-bench/bin/python -m benchmarks
 
+mutants: .venv-mutants/.mutants ## Break the kernel in one place at a time; show what no test notices (MODULE=leases).
+	.venv-mutants/bin/python tests/mutants.py $(MODULE)
+
 changelog: .venv/.dev ## Show what the next release's notes will say.
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what was made, but not the runs in artifacts/.
-	rm -rf .venv .venv-bench .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
+	rm -rf .venv .venv-bench .venv-mutants .mutants .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
