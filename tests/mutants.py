@@ -27,7 +27,10 @@ TREE = FOLDER / "tree"
 KERNEL = Path("kernel/plugbus/kernel")
 # What these modules do is tested here; other modules are tested by everything that is fast.
 SWAP_TESTS = ("test_leases", "test_swap_drains", "test_swap", "test_swap_faults")
-TESTS = dict.fromkeys(("leases", "retiring", "state", "swapping"), SWAP_TESTS)
+TESTS = {
+    **dict.fromkeys(("retiring", "swapping"), SWAP_TESTS),
+    "leases": (*SWAP_TESTS, "test_locator_scopes", "test_locator_lazy"),
+}
 SLOW = ("interrupts", "model", "properties", "storms", "threads", "leaks", "memory")
 TIMEOUT_S = 60.0
 

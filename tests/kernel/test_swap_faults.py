@@ -155,3 +155,14 @@ def test_a_fault_after_the_switch_is_reported_and_the_swap_is_done(new_id: str, 
     assert kernel.services.get(GIVEN) == {"of": "new"}
     assert kernel.list(PluginState.ACTIVE) == (new_id,)
     kernel.shutdown()
+
+
+def test_needs_of_others_that_would_not_be_met_are_found_before_anything_has_run() -> None:
+    world = World()
+    world.kernel.register(FakePlugin("user", dependencies={"old": "^1.0"}))
+    world.kernel.load("user")
+    source = world.successor("old")
+    with pytest.raises(SwapError) as caught:
+        world.kernel.swap("old", source)
+    assert caught.value.step == "plan"
+    assert source.opened == 0
