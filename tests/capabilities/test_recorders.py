@@ -24,6 +24,7 @@ from plugbus.capabilities import (
     MessageLogged,
     RecordingError,
     read_events,
+    replay,
 )
 from plugbus.kernel import CustomEvent, Event, EventBus, Kernel, SubscriberFailed, SubscriptionError
 from plugbus.kernel.testing import FakePlugin
@@ -485,3 +486,64 @@ class TestFaultsOfTheFile:
         assert isinstance(recorder.error, OSError)
         assert recorder.lost == published
         assert len(caplog.records) == 1
+
+
+class TestCauses:
+    def test_are_kept_in_memory_and_in_a_file_and_read_back(self, tmp_path: Path) -> None:
+        bus = EventBus()
+        path = tmp_path / "events.jsonl"
+        bus.subscribe(EpochEnd, lambda _event: bus.publish(CustomEvent("saved", 1)))
+        with EventRecorder(bus) as recorder, JsonlRecorder(bus, path):
+            bus.publish(EpochStart(1))
+            with bus.trace(), bus.correlate('run "7"\n'):
+                bus.publish(EpochEnd(1, 0.5))
+        untraced, saved, ended = recorder.snapshot()
+        assert (untraced.event_id, untraced.parent_id, untraced.correlation_id) == (None, None, None)
+        assert saved.parent_id == ended.event_id
+        assert saved.event_id not in {None, ended.event_id}
+        assert ended.parent_id is None
+        assert saved.correlation_id == ended.correlation_id == 'run "7"\n'
+
+        ids = ("event_id", "parent_id", "correlation_id")
+        assert [{*line} & {*ids} for line in lines(path)] == [set(), {*ids}, {"event_id", "correlation_id"}]
+        read = list(read_events(path))
+        assert [one.topic for one in read] == ["EpochStart", "saved", "EpochEnd"]
+        for kept, again in zip(recorder.snapshot(), read, strict=True):
+            assert [getattr(again, key) for key in ids] == [getattr(kept, key) for key in ids]
+
+    def test_of_a_plugin_are_kept_too(self) -> None:
+        recorders: list[EventRecorder] = []
+        with Kernel() as kernel:
+            kernel.register(
+                FakePlugin("recording", on_load=lambda ctx: recorders.append(EventRecorder(ctx, EpochStart)))
+            )
+            kernel.load("recording")
+            with kernel.bus.trace():
+                kernel.bus.publish(EpochStart(1))
+            (kept,) = recorders[0].snapshot()
+        assert kept.event_id is not None
+        assert kept.correlation_id == kept.event_id
+
+    @pytest.mark.parametrize("key", ["event_id", "parent_id", "correlation_id"])
+    @pytest.mark.parametrize("value", ["", " ", None, 7])
+    def test_that_are_no_ids_are_faults(self, tmp_path: Path, key: str, value: object) -> None:
+        path = tmp_path / "events.jsonl"
+        bus = EventBus()
+        with JsonlRecorder(bus, path):
+            bus.publish(EpochStart(1))
+        (line,) = lines(path)
+        path.write_text(json.dumps({**line, key: value}) + "\n")
+        with pytest.raises(RecordingError, match=f"'{key}' is .*; give an id that is not blank, or leave it out"):
+            list(read_events(path))
+
+    def test_are_new_in_a_replay(self, tmp_path: Path) -> None:
+        bus = EventBus()
+        path = tmp_path / "events.jsonl"
+        with JsonlRecorder(bus, path), bus.trace():
+            bus.publish(EpochStart(1))
+        (read,) = read_events(path)
+        with EventRecorder(bus) as recorder, bus.trace():
+            assert replay(bus, [read]).published == 1
+        (again,) = recorder.snapshot()
+        assert again.event == read.event
+        assert again.event_id not in {None, read.event_id}

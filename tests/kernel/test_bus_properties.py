@@ -1,4 +1,7 @@
-"""The bus against a model of its contract, over generated subscribers that publish, subscribe, cancel and raise."""
+"""The bus against a model of its contract, over generated subscribers that publish, subscribe, cancel and raise.
+
+Measuring and tracing begin and end meanwhile, and must not show.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from plugbus.kernel import CustomEvent, Event, EventBus, PublishDepthError, SubscriberFailed, Subscription
+from plugbus.kernel import (
+    CustomEvent,
+    Event,
+    EventBus,
+    PublishDepthError,
+    SubscriberFailed,
+    Subscription,
+    SubscriptionOrderError,
+    Timings,
+    Tracing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +47,7 @@ class Loss(CustomEvent):
 
 
 Selector: TypeAlias = type[Event] | str
+Sides: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]  # before whom, and after whom
 SELECTORS: tuple[Selector, ...] = (
     "*", Event, Ended, EpochEnded, "EpochEnded", CustomEvent, Loss, "loss", SubscriberFailed, "SubscriberFailed",
 )  # fmt: skip
@@ -58,18 +72,27 @@ class Action:
         verb: What to do.
         what: The selector, or the kind of event.
         number: Which handler is subscribed, or which subscription is cancelled, counted round.
+        sides: Before and after whom it is subscribed.
     """
 
     verb: str
     what: Any = None
     number: int = 0
+    sides: Sides = ((), ())
 
 
+OWNERS = st.sampled_from([f"owner {number}" for number in range(1, 9)])
+SIDES = st.one_of(
+    st.just(((), ())),
+    st.tuples(
+        st.lists(OWNERS, max_size=2, unique=True).map(tuple), st.lists(OWNERS, max_size=2, unique=True).map(tuple)
+    ).filter(lambda sides: not {*sides[0]} & {*sides[1]}),
+)
 ACTIONS = st.one_of(
     st.builds(Action, st.just("publish"), st.sampled_from(sorted(MAKERS))),
-    st.builds(Action, st.just("subscribe"), st.sampled_from(SELECTORS), st.integers(0, 5)),
+    st.builds(Action, st.just("subscribe"), st.sampled_from(SELECTORS), st.integers(0, 5), SIDES),
     st.builds(Action, st.just("cancel"), st.none(), st.integers(0, 20)),
-    st.builds(Action, st.sampled_from(["raise", "interrupt"])),
+    st.builds(Action, st.sampled_from(["raise", "interrupt", "measure", "trace", "stop"])),
 )
 SCRIPTS = st.lists(ACTIONS, max_size=3)
 
@@ -88,7 +111,63 @@ class Subscribed:
     owner: str
     selector: Selector
     handler: int
+    sides: Sides
     is_active: bool = True
+
+    def asks_to_come_before(self, other: Subscribed) -> bool:
+        return self is not other and (other.owner in self.sides[0] or self.owner in other.sides[1])
+
+    def may_meet(self, other: Subscribed) -> bool:
+        if isinstance(self.selector, str) and isinstance(other.selector, str):
+            return "*" in {self.selector, other.selector} or self.selector == other.selector
+        if isinstance(self.selector, str) or isinstance(other.selector, str):
+            return True
+        return issubclass(self.selector, other.selector) or issubclass(other.selector, self.selector)
+
+
+def in_a_circle(subscriptions: list[Subscribed]) -> bool:
+    """Tell whether some have to come before themselves, by going every way there is."""
+    reached = {
+        id(one): {id(other) for other in subscriptions if one.asks_to_come_before(other) and one.may_meet(other)}
+        for one in subscriptions
+    }
+    for _ in subscriptions:
+        for found in reached.values():
+            found |= {further for one in found for further in reached[one]}
+    return any(one in found for one, found in reached.items())
+
+
+def arranged(subscriptions: list[Subscribed]) -> list[Subscribed]:
+    """Return the order of delivery: whoever asks moves, and takes along what it needs."""
+    placed: list[Subscribed] = []
+    put_off: list[Subscribed] = []
+
+    def awaits(one: Subscribed) -> bool:
+        return any(other.owner in one.sides[1] for other in subscriptions if other is not one and other not in placed)
+
+    def place(one: Subscribed) -> None:
+        if one in placed:
+            return
+        for other in subscriptions:
+            if other.asks_to_come_before(one):
+                place(other)
+        # Placing those may have brought it along.
+        if one in placed:
+            return
+        placed.append(one)
+        for other in list(put_off):
+            if one.owner in other.sides[1] and not awaits(other):
+                place(other)
+
+    for one in subscriptions:
+        if awaits(one):
+            put_off.append(one)
+        else:
+            place(one)
+    assert len(placed) == len(subscriptions)
+    for place_of_one, one in enumerate(placed):
+        assert not any(other.asks_to_come_before(one) for other in placed[place_of_one:])
+    return placed
 
 
 @dataclass
@@ -119,19 +198,24 @@ class World:
             if action.verb == "publish":
                 self.publish(self.next_event(action.what))
             elif action.verb == "subscribe":
-                self.subscribe(action.what, action.number % len(self.scripts))
+                self.subscribe(action.what, action.number % len(self.scripts), action.sides)
             elif action.verb == "cancel":
                 self.cancel(action.number)
             elif action.verb == "raise":
                 raise Refused
+            elif action.verb in {"measure", "trace", "stop"}:
+                self.switch(action.verb)
             else:
                 raise KeyboardInterrupt(len(self.log))
 
     def publish(self, event: Event) -> None:
         raise NotImplementedError
 
-    def subscribe(self, selector: Selector, handler: int) -> None:
+    def subscribe(self, selector: Selector, handler: int, sides: Sides) -> None:
         raise NotImplementedError
+
+    def switch(self, verb: str) -> None:
+        """Begin or end what must not show."""
 
     def cancel(self, number: int) -> bool:
         raise NotImplementedError
@@ -144,8 +228,11 @@ class Model(World):
     subscriptions: list[Subscribed] = field(default_factory=list)
     depth: int = 0
 
-    def subscribe(self, selector: Selector, handler: int) -> None:
-        self.subscriptions.append(Subscribed(self.next_owner(), selector, handler))
+    def subscribe(self, selector: Selector, handler: int, sides: Sides) -> None:
+        new = Subscribed(self.next_owner(), selector, handler, sides)
+        if in_a_circle([*(one for one in self.subscriptions if one.is_active), new]):
+            raise SubscriptionOrderError("", ())
+        self.subscriptions.append(new)
 
     def cancel(self, number: int) -> bool:
         if not self.subscriptions:
@@ -155,7 +242,7 @@ class Model(World):
         return was_active
 
     def publish(self, event: Event) -> None:
-        hearing = [one for one in self.subscriptions if one.is_active and self.matches(one.selector, event)]
+        hearing = arranged([one for one in self.subscriptions if one.is_active and self.matches(one.selector, event)])
         if not hearing:
             return
         is_report = isinstance(event, SubscriberFailed)
@@ -192,11 +279,20 @@ class Real(World):
     bus: EventBus = field(default_factory=lambda: EventBus(depth_limit=DEPTH_LIMIT))
     tokens: list[Subscription] = field(default_factory=list)
     handlers: dict[int, Callable[[Event], None]] = field(default_factory=dict)
+    running: list[Timings | Tracing] = field(default_factory=list)
 
-    def subscribe(self, selector: Selector, handler: int) -> None:
+    def switch(self, verb: str) -> None:
+        if verb == "stop":
+            if self.running:
+                self.running.pop(0).stop()
+        elif len(self.running) < 4:  # each measurement wraps every subscriber once more
+            self.running.append(self.bus.measure() if verb == "measure" else self.bus.trace())
+
+    def subscribe(self, selector: Selector, handler: int, sides: Sides) -> None:
         # One callable for each script, so that a handler is often subscribed more than once.
         call = self.handlers.setdefault(handler, lambda event: self.play(handler, event))
-        self.tokens.append(self.bus.subscribe(selector, call, owner=self.next_owner()))
+        before, after = sides
+        self.tokens.append(self.bus.subscribe(selector, call, owner=self.next_owner(), before=before, after=after))
 
     def cancel(self, number: int) -> bool:
         return self.tokens[number % len(self.tokens)].cancel() if self.tokens else False
@@ -217,10 +313,22 @@ class BusMachine(RuleBasedStateMachine):
             world.scripts.append(script)
 
     @precondition(lambda self: self.model.scripts)
-    @rule(selector=st.sampled_from(SELECTORS), number=st.integers(0, 5))
-    def subscribe(self, selector: Selector, number: int) -> None:
+    @rule(selector=st.sampled_from(SELECTORS), number=st.integers(0, 5), sides=SIDES)
+    def subscribe(self, selector: Selector, number: int, sides: Sides) -> None:
+        refused: list[bool] = []
         for world in self.worlds:
-            world.subscribe(selector, number % len(world.scripts))
+            try:
+                world.subscribe(selector, number % len(world.scripts), sides)
+            except SubscriptionOrderError:
+                refused.append(True)
+            else:
+                refused.append(False)
+        assert refused[1] is refused[0]
+
+    @rule(verb=st.sampled_from(["measure", "trace", "stop"]))
+    def switch(self, verb: str) -> None:
+        for world in self.worlds:
+            world.switch(verb)
 
     @rule(number=st.integers(0, 20))
     def cancel(self, number: int) -> None:

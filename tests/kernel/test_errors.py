@@ -30,6 +30,7 @@ from plugbus.kernel import (
     PluginStateError,
     PluginTypeError,
     PluginUnloadError,
+    PublishChainError,
     PublishDepthError,
     ReloadError,
     ResolutionError,
@@ -296,6 +297,14 @@ EXAMPLES: tuple[tuple[type[KernelError], dict[str, Any], str], ...] = (
         "cannot publish event 'PluginLoaded': the kernel alone publishes it; choose another event type",
     ),
     (
+        PublishChainError,
+        {"topic": "a", "limit": 4, "path": ("start", "a", "b", "c", "a")},
+        (
+            "cannot publish event 'a': 4 events have led to one another: a -> b -> c -> a; look for work that an event "
+            "starts and that publishes it again, raise chain_limit, or start that work in a context of its own"
+        ),
+    ),
+    (
         PublishDepthError,
         {"topic": "loss", "limit": 64, "path": ()},
         (
@@ -357,6 +366,7 @@ BUILT_INS: dict[type[KernelError], type[Exception]] = {
     SubscriptionOrderError: ValueError,
     PayloadTypeError: TypeError,
     ForgedEventError: PermissionError,
+    PublishChainError: RecursionError,
     PublishDepthError: RecursionError,
     KernelClosedError: RuntimeError,
 }

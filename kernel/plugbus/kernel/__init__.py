@@ -2,6 +2,7 @@
 
 from .bus import EventBus, EventHandler, PluginIds, TopicHandler
 from .capabilities import Capability, Requirement
+from .causality import Cause, Tracing
 from .context import EventPort, PluginContext
 from .errors import (
     ActivationError,
@@ -24,6 +25,7 @@ from .errors import (
     PluginStateError,
     PluginTypeError,
     PluginUnloadError,
+    PublishChainError,
     PublishDepthError,
     ReloadError,
     ResolutionError,
@@ -84,6 +86,7 @@ from .report import KernelReport, PluginReport
 from .resolver import Plan, resolve
 from .scopes import Scope
 from .subscriptions import Subscription
+from .timings import Timing, Timings
 from .versions import Version, parse_version
 from .watching import ChangeHandler, ChangeKind, ServiceChange
 
@@ -94,6 +97,7 @@ __all__ = [
     "CapabilityNameError",
     "CapabilityProvided",
     "CapabilityWithdrawn",
+    "Cause",
     "ChangeHandler",
     "ChangeKind",
     "ContractError",
@@ -154,6 +158,7 @@ __all__ = [
     "PluginUnloaded",
     "PluginUnregistered",
     "Provision",
+    "PublishChainError",
     "PublishDepthError",
     "Ref",
     "ReloadError",
@@ -185,7 +190,10 @@ __all__ = [
     "SwapReport",
     "SystemInit",
     "SystemShutdown",
+    "Timing",
+    "Timings",
     "TopicHandler",
+    "Tracing",
     "UndeclaredCapabilityError",
     "UnloadProof",
     "Version",

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from itertools import count
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from .errors import ForgedEventError, PublishDepthError
 from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
+from .instruments import Instruments
 from .precedence import Precedence, arrange
 from .routes import Route
 from .subscriptions import Subscription, check_handler, check_neighbours, check_selector
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from blinker import Signal
 
+    from .causality import Cause, Correlation, Tracing
     from .routes import RouteKey
     from .signals import EventSignal
+    from .timings import Timings
     from .unrolling import Call
 
 E = TypeVar("E", bound=Event)
@@ -70,6 +73,7 @@ class EventBus:
         # By topic, and apart: were they kept by class among the others, publish() would find them and forge the event.
         self._kernel_routes: dict[RouteKey, Route] = {}
         self._reserved = kernel_topics()
+        self._instruments = Instruments(self._lock, self._rebuild_routes)
         # How many deliveries run now, in all threads together. One bytecode-atomic counter costs a third of a
         # thread-local one; only past the limit is the calling thread's own depth counted, on its stack.
         self._running = 0
@@ -203,6 +207,38 @@ class EventBus:
         if interrupt is not None:
             raise interrupt
 
+    def measure(self, *, cpu: bool = False) -> Timings:
+        """Measure from now on how long subscribers take, until the result is stopped. Costs nothing while it is off.
+
+        Args:
+            cpu: Whether to measure the CPU time of their threads too; that more than doubles the cost of measuring.
+        """
+        return self._instruments.measure(cpu=cpu)
+
+    def trace(self, *, chain_limit: int = 1000) -> Tracing:
+        """Give events ids and causes from now on, until the result is stopped. Costs nothing while it is off.
+
+        Args:
+            chain_limit: How many events may lead to one another, in whatever threads and tasks; at least 1. Of several
+                tracings the lowest counts.
+        """
+        return self._instruments.trace(chain_limit)
+
+    def correlate(self, correlation_id: str) -> Correlation:
+        """Return a ``with`` block: events that are published within it, and what they cause, get a correlation id.
+
+        It follows the context, as causes do: into tasks, and with ``contextvars.copy_context`` into threads.
+
+        Args:
+            correlation_id: Any text that is not blank, such as the id of a request.
+        """
+        return self._instruments.tracer.correlate(correlation_id)
+
+    @property
+    def cause(self) -> Cause | None:
+        """Return the event that is being delivered in this context, None where there is none or nothing is traced."""
+        return self._instruments.tracer.cause if self._instruments.is_tracing else None
+
     def signal(self, selector: type[Event] | str) -> Signal:
         """Return the blinker signal behind a selector, for code that speaks blinker.
 
@@ -217,7 +253,7 @@ class EventBus:
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
-        """Return all live subscriptions in the order of delivery."""
+        """Return all live subscriptions in the order of delivery, where nobody asked for another."""
         with self._lock:
             found = [one for signal in self._signals.values() for one in signal.subscriptions()]
         return tuple(sorted(found, key=lambda one: one.order))
@@ -241,7 +277,7 @@ class EventBus:
         if signal.selector not in self._signals:
             self._signals[signal.selector] = signal
             # A route built before this signal was in use does not know of it.
-            self._routes, self._kernel_routes = {}, {}
+            self._rebuild_routes()
 
     def drop_signal(self, signal: EventSignal) -> None:
         """Forget a signal; called by it when it lost its last receiver. Whoever holds it may use it again."""
@@ -251,6 +287,9 @@ class EventBus:
     def forget_routes(self) -> None:
         """Build every route anew before its next use: the kernel's way to let go of the event classes of a plugin."""
         self._routes = {}
+
+    def _rebuild_routes(self) -> None:
+        self._routes, self._kernel_routes = {}, {}
 
     def _deliver(self, route: Route, event: Event) -> None:
         self._running += 1
@@ -290,13 +329,36 @@ class EventBus:
         """
         place, rest = route.locate(step, error)
         interrupt = error if place is None else self._settle(route, place, event, error)
-        for further in rest:
+        further = self._serve(route, rest, event)
+        return further if interrupt is None else interrupt
+
+    def _serve(self, route: Route, places: Iterable[int], event: Event) -> BaseException | None:
+        """Serve some subscribers of a route one by one; return what is to be raised again."""
+        interrupt: BaseException | None = None
+        for place in places:
             try:
-                route.live[further](event)
-            except BaseException as again:  # noqa: BLE001 - contained, or raised again by the delivery
-                settled = self._settle(route, further, event, again)
-                interrupt = settled if interrupt is None else interrupt
+                route.live[place](event)
+            except BaseException as error:  # noqa: BLE001 - contained, or raised again by the delivery
+                again = self._settle(route, place, event, error)
+                interrupt = again if interrupt is None else interrupt
         return interrupt
+
+    def _traced(self, route: Route) -> Call:
+        """Return the only step of a route while causes are traced: it knows the event as the cause meanwhile."""
+        # Weakly: who takes the step holds the route, and a route that nobody uses any more has to go by itself.
+        find, tracer, places = ref(route), self._instruments.tracer, range(len(route.live))
+
+        def deliver(event: Event) -> None:
+            token = tracer.enter(event)
+            try:
+                found = find()
+                interrupt = None if found is None else self._serve(found, places, event)
+            finally:
+                tracer.leave(token)
+            if interrupt is not None:
+                raise interrupt
+
+        return deliver
 
     def _settle(self, route: Route, place: int, event: Event, error: BaseException) -> BaseException | None:
         """Report what the subscriber at a place raised; return what is to be raised again."""
@@ -353,7 +415,9 @@ class EventBus:
             selectors = list(dict.fromkeys((*selectors, topic, "*")))
             signals = [found for one in selectors if (found := self._signals.get(one)) is not None]
             held = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
-            route = self._table_of(key)[key] = Route(key, _in_order(held))
+            around = self._traced if self._instruments.is_tracing else None
+            route = Route(key, _in_order(held), self._instruments.wrappers_for(topic), around)
+            self._table_of(key)[key] = route
             for signal in signals:
                 signal.feeds(route)
             return route

@@ -14,9 +14,11 @@ from .watching import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from .bus import EventBus, EventHandler, PluginIds, TopicHandler
     from .capabilities import Capability
+    from .causality import Cause
     from .events import Event
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
@@ -47,6 +49,15 @@ class EventPort(Protocol):
         self, selector: type[Event] | str, handler: TopicHandler, *, before: PluginIds = (), after: PluginIds = ()
     ) -> Subscription:
         """Hear events until unload."""
+        ...
+
+    @property
+    def cause(self) -> Cause | None:
+        """The event that is being delivered in this context, None where there is none or nothing is traced."""
+        ...
+
+    def correlate(self, correlation_id: str) -> AbstractContextManager[None]:
+        """Give what is published within a ``with`` block a correlation id."""
         ...
 
 
@@ -303,6 +314,15 @@ class PluginContext:
             ForgedEventError: It is one of the kernel's own.
         """
         self._bus.publish(event)
+
+    @property
+    def cause(self) -> Cause | None:
+        """Return the event that is being delivered in this context, None where there is none or nothing is traced."""
+        return self._bus.cause
+
+    def correlate(self, correlation_id: str) -> AbstractContextManager[None]:
+        """Return a ``with`` block: events that are published within it, and what they cause, get a correlation id."""
+        return self._bus.correlate(correlation_id)
 
     def on_unload(self, callback: Callable[[], object]) -> None:
         """Call ``callback()`` when the plugin is unloaded, or when its load fails; the last one first."""

@@ -56,15 +56,17 @@ class Route(list["Call"]):
         key: Under what the bus keeps it.
         entries: The subscribers in order, each with the signal that holds it.
         wrappers: What each callable is wrapped in, the innermost first.
+        around: Makes the only step, which serves all in its own way.
     """
 
-    __slots__ = ("__weakref__", "_calls", "_entries", "_silenced", "_unrolled", "key", "live")
+    __slots__ = ("__weakref__", "_calls", "_entries", "_has_one_step", "_silenced", "_unrolled", "key", "live")
 
     def __init__(
         self,
         key: RouteKey,
         entries: Sequence[tuple[object, EventSignal]],
         wrappers: Iterable[Wrapper] = (),
+        around: Callable[[Route], Call] | None = None,
     ) -> None:
         calls: dict[int, Call] = {}
         for receiver, _ in entries:
@@ -80,6 +82,10 @@ class Route(list["Call"]):
         self._calls = tuple(self.live)
         self._silenced: dict[int, Call] = {}
         self._unrolled: tuple[tuple[Unrolled, int], ...] = ()
+        self._has_one_step = around is not None and bool(entries)
+        if around is not None and entries:
+            super().__init__((around(self),))
+            return
         begin = 0
         for one in unroll(self._calls):
             self._unrolled += ((one, begin),)
@@ -117,6 +123,8 @@ class Route(list["Call"]):
 
     def _replace(self, place: int, call: Call) -> None:
         self._silenced[place] = self.live[place] = call
+        if self._has_one_step:
+            return
         begin = 0
         for one, begin in self._unrolled:
             if place < begin + one.count:

@@ -9,6 +9,9 @@ key                     value
 ``elapsed_ms``          Milliseconds since the recording began, by a clock that is never set back.
 ``type``                The topic.
 ``custom``              ``true`` for a ``CustomEvent``; left out for an event of a class.
+``event_id``            The event's id; left out when causes were not traced.
+``parent_id``           The id of the event in whose delivery it was published; left out where there was none.
+``correlation_id``      What it has in common with all that has the same cause; left out when causes were not traced.
 ``data``                The fields of the event by name, in their order; of a custom event its payload, whatever it is.
 ======================  ===========================================================================================
 
@@ -23,19 +26,35 @@ import math
 import re
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from plugbus.kernel import CustomEvent, Event
 
 from ..events import encode_value
 from .rebuilding import RecordedError
 
+if TYPE_CHECKING:
+    from plugbus.kernel import Cause
+
 VERSION: Final = 1
 
 _NEEDED: Final = ("v", "index", "ts", "elapsed_ms", "type", "data")
+_IDS: Final[tuple[Literal["event_id", "parent_id", "correlation_id"], ...]] = (
+    "event_id",
+    "parent_id",
+    "correlation_id",
+)
 _STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS: Final = 10**9
+
+
+class CauseIds(TypedDict, total=False):
+    """Where an event comes from, as far as it is known."""
+
+    event_id: str
+    parent_id: str
+    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +67,7 @@ class Line:
     topic: str
     is_custom: bool
     data: Any
+    ids: CauseIds
 
 
 def write_data(event: Event) -> str:
@@ -60,14 +80,26 @@ def write_data(event: Event) -> str:
     return _dump({one.name: _encode_field(getattr(event, one.name)) for one in fields(event)})
 
 
-def write_line(event: Event, data: str, index: int, at_ns: int, elapsed_ms: float) -> bytes:
+def cause_ids(cause: Cause | None) -> CauseIds:
+    """Return what is recorded of a cause: nothing where there is none."""
+    if cause is None:
+        return {}
+    ids: CauseIds = {"event_id": cause.event_id}
+    if cause.parent_id is not None:
+        ids["parent_id"] = cause.parent_id
+    ids["correlation_id"] = cause.correlation_id
+    return ids
+
+
+def write_line(event: Event, data: str, index: int, at_ns: int, elapsed_ms: float, ids: CauseIds) -> bytes:
     """Return the line of an event whose data was written before."""
     seconds, rest = divmod(at_ns, _NS)
     stamp = f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
     custom = '"custom":true,' if type(event) is CustomEvent else ""
+    known = "".join(f'"{key}":{_dump(said)},' for key, said in ids.items())
     return (
         f'{{"v":{VERSION},"index":{index},"ts":"{stamp}","elapsed_ms":{elapsed_ms!r},'
-        f'"type":{_dump(event.topic)},{custom}"data":{data}}}\n'
+        f'"type":{_dump(event.topic)},{custom}{known}"data":{data}}}\n'
     ).encode("ascii")
 
 
@@ -90,7 +122,7 @@ def read_line(text: bytes) -> Line:
         raise ValueError(f"it is {_short(said)}; give an object")  # noqa: TRY004 - the text is wrong, not a type
     at_ns = _read_stamp(said.get("ts"))
     faults = [f"'{key}' is missing" for key in _NEEDED if key not in said]
-    faults += [f"'{key}' is unknown" for key in said if key not in _NEEDED and key != "custom"]
+    faults += [f"'{key}' is unknown" for key in said if key not in (*_NEEDED, "custom", *_IDS)]
     for key, is_right, expected in (
         ("v", said.get("v") == VERSION and type(said["v"]) is int, f"{VERSION}, the only one that is known"),
         ("index", _is_count(said.get("index")), "a whole number from 0 on"),
@@ -98,11 +130,16 @@ def read_line(text: bytes) -> Line:
         ("elapsed_ms", _is_span(said.get("elapsed_ms")), "milliseconds from 0 on"),
         ("type", _is_topic(said.get("type")), "a topic, not blank and not '*'"),
         ("custom", said.get("custom", True) is True, "true, or leave it out"),
+        *((key, _is_id(said.get(key)), "an id that is not blank, or leave it out") for key in _IDS),
     ):
         if not is_right and key in said:
             faults.append(f"'{key}' is {_short(said[key])}; give {expected}")
     if at_ns is None or faults:
         raise ValueError("; ".join(faults))
+    ids: CauseIds = {}
+    for key in _IDS:
+        if key in said:
+            ids[key] = said[key]
     return Line(
         index=said["index"],
         at_ns=at_ns,
@@ -110,6 +147,7 @@ def read_line(text: bytes) -> Line:
         topic=said["type"],
         is_custom="custom" in said,
         data=said["data"],
+        ids=ids,
     )
 
 
@@ -150,6 +188,10 @@ def _is_span(value: object) -> bool:
 
 def _is_topic(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value != "*"
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _short(value: object) -> str:

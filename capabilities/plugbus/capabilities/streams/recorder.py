@@ -12,7 +12,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .lines import write_data, write_line
+from .lines import cause_ids, write_data, write_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,6 +30,9 @@ class RecordedEvent:
         elapsed_ms: Milliseconds since the recording began, by a clock that is never set back.
         topic: Under which topic.
         event: The event: the very object in memory, made again when it was read from a file.
+        event_id: Its id, None if causes were not traced (``bus.trace``).
+        parent_id: The id of the event in whose delivery it was published, None if there was none.
+        correlation_id: What it has in common with all that has the same cause, None if causes were not traced.
     """
 
     index: int
@@ -37,6 +40,9 @@ class RecordedEvent:
     elapsed_ms: float
     topic: str
     event: Event
+    event_id: str | None = None
+    parent_id: str | None = None
+    correlation_id: str | None = None
 
 
 class EventRecorder:
@@ -62,6 +68,7 @@ class EventRecorder:
         self._count = 0
         self._begun_ns = time.monotonic_ns()
         self._is_closed = False
+        self._bus = bus
         self._subscription = bus.subscribe(selector, self._record)
 
     @property
@@ -100,6 +107,7 @@ class EventRecorder:
         self.close()
 
     def _record(self, event: Event) -> None:
+        ids = cause_ids(self._bus.cause)
         with self._lock:
             # An event may have been on its way from another thread when the recorder was closed.
             if self._is_closed:
@@ -108,7 +116,9 @@ class EventRecorder:
             self._count += 1
             elapsed_ms = (time.monotonic_ns() - self._begun_ns) / 1e6
             self._events.append(
-                RecordedEvent(index=index, at_ns=time.time_ns(), elapsed_ms=elapsed_ms, topic=event.topic, event=event)
+                RecordedEvent(
+                    index=index, at_ns=time.time_ns(), elapsed_ms=elapsed_ms, topic=event.topic, event=event, **ids
+                )
             )
 
 
@@ -118,9 +128,9 @@ class JsonlRecorder:
     Lifecycle: made, the file is open and it records; ``close`` (or the end of the ``with`` block) ends it.
 
     A line: ``{"v":1,"index":0,"ts":"2025-01-31T12:00:00.000000001Z","elapsed_ms":0.25,"type":"EpochStart","data":
-    {"epoch":0}}``; ``"custom":true`` stands before the data of a custom event, which is its payload as it is. It has
-    left this process when ``publish`` returns. Lines stand in the order of delivery to this recorder, also of events
-    from several threads.
+    {"epoch":0}}``; ``"custom":true`` stands before the data of a custom event, which is its payload as it is. While
+    ``bus.trace`` runs, ``event_id``, ``parent_id`` and ``correlation_id`` stand there too. A line has left this process
+    when ``publish`` returns. Lines stand in the order of delivery to this recorder, also of several threads.
 
     The publisher never notices a fault of the file: it is logged once, kept in ``error``, and ends the recording, so
     that what is in the file is all that happened until then; at most its last line is cut off. What comes later is
@@ -156,6 +166,7 @@ class JsonlRecorder:
         self.error: OSError | None = None
         self.lost = 0
         # Reentrant: a finaliser or a signal handler may publish while this thread holds it.
+        self._bus = bus
         self._lock = threading.RLock()
         self._file: FileIO | None = None
         self._count = 0
@@ -203,6 +214,7 @@ class JsonlRecorder:
         return file
 
     def _record(self, event: Event) -> None:
+        ids = cause_ids(self._bus.cause)
         # Before the lock is taken: the payload's own code runs here, and may publish.
         data = write_data(event)
         with self._lock:
@@ -216,7 +228,7 @@ class JsonlRecorder:
             self._count += 1
             elapsed_ms = (time.monotonic_ns() - self._begun_ns) / 1e6
             try:
-                self._write(self._file, write_line(event, data, index, time.time_ns(), elapsed_ms))
+                self._write(self._file, write_line(event, data, index, time.time_ns(), elapsed_ms, ids))
             except OSError as error:
                 self.error = error
                 self.lost += 1

@@ -82,6 +82,8 @@ def replay(
 ) -> ReplayReport:
     """Publish recorded events again, in their order, in this thread.
 
+    Where causes are traced, they get ids and causes of their own.
+
     Args:
         bus: Where to.
         events: From ``read_events``, or a recorder's ``snapshot``.
@@ -123,4 +125,5 @@ def _read(text: bytes, rebuilder: EventRebuilder) -> RecordedEvent:
         elapsed_ms=line.elapsed_ms,
         topic=line.topic,
         event=rebuilder.rebuild(line.topic, line.data, is_custom=line.is_custom),
+        **line.ids,
     )

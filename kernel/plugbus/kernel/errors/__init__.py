@@ -15,7 +15,14 @@ from .changes import (
     SwapError,
     UndeclaredCapabilityError,
 )
-from .events import ForgedEventError, PayloadTypeError, PublishDepthError, SubscriptionError, SubscriptionOrderError
+from .events import (
+    ForgedEventError,
+    PayloadTypeError,
+    PublishChainError,
+    PublishDepthError,
+    SubscriptionError,
+    SubscriptionOrderError,
+)
 from .exclusion import ActivationError, PluginExcludedError
 from .hooks import HookTimeoutError
 from .naming import CapabilityNameError, ContractError, MetadataError, VersionError, VersionRangeError
@@ -58,6 +65,7 @@ __all__ = [
     "PluginStateError",
     "PluginTypeError",
     "PluginUnloadError",
+    "PublishChainError",
     "PublishDepthError",
     "ReloadError",
     "ResolutionError",

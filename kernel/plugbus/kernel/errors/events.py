@@ -78,6 +78,29 @@ class PublishDepthError(KernelError, RecursionError):
         )
 
 
+class PublishChainError(KernelError, RecursionError):
+    """Stop events that lead to one another without end, across threads and tasks.
+
+    Args:
+        topic: Of the event that was refused.
+        limit: How many events may lead to one another.
+        path: The topics of those that did, the first one first, and of the refused one.
+    """
+
+    def __init__(self, topic: str, limit: int, path: tuple[str, ...]) -> None:
+        super().__init__(topic, limit, path)
+        self.topic = topic
+        self.limit = limit
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"cannot publish event '{self.topic}': {self.limit} events have led to one another{_circle(self.path)}; "
+            f"look for work that an event starts and that publishes it again, raise chain_limit, "
+            f"or start that work in a context of its own"
+        )
+
+
 def _circle(path: tuple[str, ...]) -> str:
     """Write the end of a path of topics: from where its last one stood before, and what is close to both ends of it."""
     if not path:
