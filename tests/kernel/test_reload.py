@@ -468,3 +468,21 @@ def test_a_plugin_that_no_longer_restores_is_reloaded_without() -> None:
     del plugins[0]
     report = kernel.reload("counter")
     assert (report.restored, report.refused) == ((), {})
+
+
+def test_a_hook_may_not_reload_what_comes_to_need_what_is_on_its_way_and_nothing_is_touched() -> None:
+    plugins = [FakePlugin("a", "1.0.0"), FakePlugin("a", "1.1.0", dependencies={"slow": "*"})]
+    first = plugins[0]
+    kernel = Kernel()
+
+    def on_load(ctx: PluginContext) -> None:
+        with pytest.raises(PluginStateError, match="cannot reload with plugin 'slow': it is loading"):
+            kernel.reload("a")
+
+    kernel.register(Folder(lambda: plugins[0]).source())
+    kernel.register(FakePlugin("slow", on_load=on_load))
+    kernel.load("a")
+    del plugins[0]
+    kernel.load("slow")
+    assert first.calls == ["on_load"]
+    assert kernel.list(PluginState.ACTIVE) == ("a", "slow")
