@@ -75,7 +75,7 @@ def find_path(converters: Iterable[Converter], source: type[DataType], target: t
     Raises:
         NoConversionError: There is no way; names what can be reached, and from where the target can be.
     """
-    known = sorted(converters, key=lambda one: one.name)
+    known = tuple(converters)
     ways = _search(known, source, target, by_loss=True)
     if not ways:
         raise NoConversionError(source.name, target.name, _reached(known, source), _origins(known, target))
