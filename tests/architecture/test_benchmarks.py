@@ -18,7 +18,7 @@ from benchmarks.bus import against_fastest
 from benchmarks.contest import Contest, Forecast, Peer, describe_refusal, growth_row, opened
 from benchmarks.figures import growth_exponent, median_of_ratios
 from benchmarks.fleets import bare_fleet, make_host, providing_fleet
-from benchmarks.imports import ABSENT, absence_row
+from benchmarks.imports import ABSENT, NEAREST_FIRST_USE, OUR_FIRST_USE, absence_row, first_use_row
 from benchmarks.imports import rows as import_rows
 from benchmarks.machine import DISTRIBUTIONS, machine_facts
 from benchmarks.memory import WARM, Footprint, our_rows, peer_rows, traced
@@ -685,3 +685,18 @@ def test_the_group_that_is_installed_and_the_versions_that_are_told_name_the_sam
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
     peers = {Requirement(one).name for one in groups["bench"]}
     assert peers | {"plugbus", "blinker", "packaging"} == set(DISTRIBUTIONS)
+
+
+def test_the_first_use_is_shown_beside_the_nearest_peer_and_has_no_budget() -> None:
+    row = first_use_row([0.02, 0.03, 0.04], [0.01, 0.01, 0.02])
+
+    assert (row.figure, row.base, row.ratio, row.budget) == (0.03, 0.01, 2.0, None)
+    assert row.verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize("program", [OUR_FIRST_USE, NEAREST_FIRST_USE])
+def test_the_first_uses_run(program: str) -> None:
+    if "pluggy" in program:
+        pytest.importorskip("pluggy", reason="a peer of the benchmarks")
+
+    exec(program, {"__name__": "first_use"})  # noqa: S102 - text of the benchmarks

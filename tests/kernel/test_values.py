@@ -202,6 +202,15 @@ def test_a_value_can_not_be_changed(one: Any) -> None:
         delattr(one, name)
 
 
+def test_a_value_is_named_by_where_it_is_declared() -> None:
+    @value(frozen=True, slots=True)
+    class Nested:
+        """A value inside a function."""
+
+    assert repr(Nested()).endswith("<locals>.Nested()")
+    assert Nested.__module__ == __name__
+
+
 def test_a_value_takes_no_further_facts() -> None:
     point: Any = Point(1)
     with pytest.raises(FrozenInstanceError):
@@ -251,6 +260,9 @@ def test_dataclasses_can_read_and_replace_a_value() -> None:
     assert replace(Point(1), x=3) == replace_value(Point(1), x=3) == Point(3)
     assert replace(PluginLoaded("a", "1"), version="2") == PluginLoaded("a", "2")
     assert replace_value(Circle(1, radius=4), x=2) == Circle(2, radius=4)
+    assert Point(1).__replace__(y=3) == Point(1, 3)  # type: ignore[attr-defined] # what newer versions of copy call
+    with pytest.raises(TypeError, match="'z' is no field"):
+        replace_value(Point(1), z=2)  # type: ignore[call-arg] # refused when it runs, too
     assert asdict(Spot(1)) == {"x": 1, "y": 2, "label": "", "seen": [], "colour": "red"}
 
 

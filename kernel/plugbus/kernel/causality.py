@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from .errors import PublishChainError
 from .events import SubscriberFailed
+from .values import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cause:
     """The event that is being delivered, and where it comes from.
 

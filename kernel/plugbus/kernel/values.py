@@ -144,9 +144,9 @@ class _Signature:
     """Stands where ``inspect.signature`` looks first."""
 
     def __get__(self, one: object, kind: type) -> Any:
-        shape: _Shape = getattr(kind, _SHAPE)
-        if kind is not shape.kind or kind.__dict__.get("__init__") is not _init:
+        if kind.__dict__.get("__init__") is not _init:  # a class that is derived from a value has another one
             raise AttributeError("__signature__")
+        shape: _Shape = getattr(kind, _SHAPE)
         from inspect import Parameter, Signature
 
         return Signature(
