@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses  # noqa: F401 - see below
+import difflib  # noqa: F401 - see below
 import gc
+import inspect  # noqa: F401 - see below
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+# What the kernel imports when it is first needed is no leak of what needs it first, so it is here before a check.
+from .. import reasons, reporting, search, signals, state, swapping  # noqa: F401 - see above
 from ..registry import PluginState
 from .snapshot import added, counted, key_of, process_facts
 
