@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -313,3 +316,33 @@ def test_progress_is_the_exact_share_of_the_weights(weights: list[int]) -> None:
     for weight, (_, _, percent) in zip(weights, found.plan.rows, strict=True):
         done += weight
         assert percent == 100 * done // total
+
+
+def test_threads_that_register_and_execute_do_not_disturb_each_other() -> None:
+    found = registry("first")
+    gate = threading.Barrier(5)
+
+    def add(thread: int) -> None:
+        gate.wait()
+        for number in range(40):
+            found.insert_after("first", Named(f"{thread}.{number}"))
+            if number % 2:
+                found.unregister(f"{thread}.{number}")
+
+    def execute() -> list[int]:
+        gate.wait()
+        counts = [Orchestrator(found, Ctx()).execute()["steps_executed"] for _ in range(40)]
+        return [one for one in counts if not 1 <= one <= 4 * 20 + 4 + 1]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # every few instructions another thread runs
+    try:
+        with ThreadPoolExecutor(5) as pool:
+            adding = [pool.submit(add, thread) for thread in range(4)]
+            assert pool.submit(execute).result(60) == []
+            for one in adding:
+                one.result(60)
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(found.names) == sorted(["first", *(f"{t}.{n}" for t in range(4) for n in range(0, 40, 2))])
+    assert [name for name in found.names if name[0] == "2"] == [f"2.{n}" for n in range(38, -1, -2)]
