@@ -378,6 +378,14 @@ class TestFailure:
         assert isinstance(caught.value.__cause__, StopIteration)
         assert context.did == ["a", "b", "-a"]
 
+    def test_a_steps_own_error_from_a_stop_iteration_is_the_cause(self) -> None:
+        own = RuntimeError("no item")
+        own.__cause__ = StopIteration()
+        orchestrator, _ = made(Do("a", execute=raising(own)))
+        with pytest.raises(StepFailedError, match="no item") as caught:
+            orchestrator.execute()
+        assert caught.value.__cause__ is own
+
     def test_a_workflow_inside_a_step_fails_that_step(self) -> None:
         inner, inside = made(Do("x"), Do("y", execute=raising(ValueError("deep"))))
 

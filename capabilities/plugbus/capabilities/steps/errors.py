@@ -134,7 +134,7 @@ class StepFailedError(CapabilityError, RuntimeError):
     Args:
         step: The step.
         cause: Why, as text; ``__cause__`` is what was raised, None where the step returned a result without success.
-        phase: ``before_step``, ``can_skip``, ``execute``, ``progress_callback`` or ``checkpoint``.
+        phase: ``before_step``, ``can_skip``, ``execute``, ``checkpoint``, ``report`` or ``progress_callback``.
         rollback_failures: What went wrong while the steps before it were rolled back; they are notes of this error too.
     """
 

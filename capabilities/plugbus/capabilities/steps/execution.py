@@ -202,7 +202,8 @@ class Execution:
 def _plain(error: BaseException) -> BaseException:
     """Return what was raised; a ``StopIteration`` can't leave a coroutine, and comes in a ``RuntimeError``."""
     inside = error.__cause__
-    return inside if isinstance(error, RuntimeError) and isinstance(inside, StopIteration) else error
+    is_made = type(error) is RuntimeError and error.args == ("coroutine raised StopIteration",)
+    return inside if is_made and isinstance(inside, StopIteration) else error
 
 
 def _cause(error: Exception) -> BaseException | None:
