@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -564,6 +566,12 @@ def test_errors_say_what_is_wrong_and_can_be_pickled(error: Exception, text: str
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert type(again) is type(error)
     assert vars(again) == vars(error)
+
+
+def test_what_only_some_formats_need_is_imported_when_they_are_used() -> None:
+    code = "import sys, plugbus.capabilities; print(*sorted({'sqlite3', 'xml', 'yaml', 'tempfile'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout == "\n"
 
 
 def test_many_faults_are_told_in_short() -> None:

@@ -195,6 +195,18 @@ class TestVersion2:
         assert sorted(one.name for one in (tmp_path / "out").iterdir()) == ["more", "test", "train", "valid"]
         assert (tmp_path / "out/valid/original_files/valid_1.png").read_bytes() == b"valid_1"
 
+    def test_hidden_files_are_no_documents(self, tmp_path: Path) -> None:
+        write(tmp_path, {"a": V2, "._a": "no json", ".hidden/b": "no json"})
+        assert [one.name for one in read(tmp_path)] == ["a.png"]
+
+    def test_folders_that_are_linked_are_read_and_circles_end(self, tmp_path: Path) -> None:
+        write(tmp_path / "in", {"a": V2})
+        write(tmp_path / "other", {"b": V2})
+        for folder in ("json", "original_files"):
+            (tmp_path / "in" / folder / "linked").symlink_to(tmp_path / "other" / folder)
+            (tmp_path / "in" / folder / "again").symlink_to(tmp_path / "in" / folder)
+        assert [one.name for one in read(tmp_path / "in")] == ["a.png", "linked/b.png"]
+
     def test_has_folders(self, tmp_path: Path) -> None:
         write(tmp_path, {"x/y/a": V2, "x/b": V2, "c": V2})
         assert [one.name for one in read(tmp_path)] == ["c.png", "x/b.png", "x/y/a.png"]

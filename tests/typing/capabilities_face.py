@@ -10,25 +10,36 @@ from pydantic import BaseModel
 
 from plugbus.capabilities import (
     EXECUTOR,
+    IMAGE_SIZE,
     TRACKING,
     VISION,
     Action,
     ActionCall,
     ActionFailed,
     ActionRunner,
+    Annotation,
     AsyncEventStream,
     Backend,
     BaseAction,
     BaseStep,
     BaseStepContext,
+    ConversionPath,
+    ConversionReport,
+    Converter,
+    ConverterOffer,
+    ConverterRegistry,
     Custom,
+    DataType,
     DropPolicy,
     EpochEnd,
     EventStream,
     Executor,
     ExecutorTraits,
+    ImageItem,
+    ItemStream,
     JsonCheckpointStore,
     LoggingStep,
+    LossCount,
     MetricsRecorded,
     NoResult,
     Orchestrator,
@@ -50,8 +61,12 @@ from plugbus.capabilities import (
     StepsSummary,
     TrackingBackend,
     TrackingClient,
+    TypeOffer,
+    TypeRegistry,
     WorkEvent,
+    YOLODataset,
     action_names,
+    convert,
     encode_event,
     find_action,
     plugin_config,
@@ -242,3 +257,21 @@ async def workflows(context: Shared, services: ServiceLocator, ctx: PluginContex
     assert_type(StepRegistry[Shared].from_services(services, "a.b", [Later()]), StepRegistry[Shared])
     StepRegistry[Shared].from_services(ctx, "a.b")
     ctx.provide(Step("a.b"), StepContribution(Later(), before="anywhere"))
+
+
+def datasets(services: ServiceLocator, ctx: PluginContext) -> None:
+    types = TypeRegistry(services)
+    assert_type(types.get("yolo"), type[DataType])
+    assert_type(types.find("yolo"), type[DataType] | None)
+    assert_type(TypeOffer(YOLODataset), Capability[type[DataType]])
+    ctx.provide(TypeOffer(YOLODataset), YOLODataset)
+    assert_type(services.get(IMAGE_SIZE)(Path("x.png")), tuple[int, int])
+    registry = ConverterRegistry(services, types=types)
+    assert_type(registry.plan(YOLODataset, "coco"), ConversionPath)
+    assert_type(ConverterOffer("x"), Capability[Converter])
+    report = convert("x", YOLODataset, "coco", output="y", image_size=lambda path: (len(path.name), 1))
+    assert_type(report, ConversionReport)
+    assert_type(report.losses, tuple[LossCount, ...])
+    with ItemStream(lambda: iter([ImageItem(name="x.png")])) as stream:
+        for item in stream:
+            assert_type(item.annotations, tuple[Annotation, ...])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +97,8 @@ def run_path(
             return draft.path
 
         def passing_folder() -> Path:
+            import tempfile
+
             return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugbus-conversion-")))
 
         for step in path.steps:

@@ -7,7 +7,6 @@ deleted when it is closed; memory does not grow with the document.
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from ..checking import Faults
@@ -16,6 +15,7 @@ from ..placing import safe_name
 from .json_arrays import read_members
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -38,12 +38,15 @@ class COCOIndex:
     """
 
     def __init__(self, path: Path) -> None:
+        import sqlite3
+
         self.path = path
         self.labels: dict[int, Label] = {}
         self.faults = Faults()
         self.is_whole = True
         # An empty name is a temporary file of its own. Streams may be read in another thread.
-        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._twice = sqlite3.IntegrityError
+        self._base: sqlite3.Connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
 
     def fill(self) -> None:
         """Read the document once; what is wrong with its ids and links is added to ``faults``."""
@@ -117,7 +120,7 @@ class COCOIndex:
         try:
             row = (identity, index, safe_name(name), json.dumps(image))
             self._base.execute("INSERT INTO images VALUES (?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError as error:
+        except self._twice as error:
             which = "file_name" if "name" in str(error) else "id"
             faults.add(f"{place}.{which}", f"{image[which]!r} is that of another image, too")
 
@@ -133,7 +136,7 @@ class COCOIndex:
             return
         try:
             self._base.execute("INSERT INTO objects VALUES (?, ?, ?, ?)", (identity, index, image, json.dumps(one)))
-        except sqlite3.IntegrityError:
+        except self._twice:
             faults.add(f"{place}.id", f"{one['id']} is that of another object, too")
 
     def _add_label(self, entry: Any, place: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from xml.parsers import expat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +42,9 @@ def parse_xml(data: bytes) -> Element:
     Raises:
         ValueError: It is no XML, or it is XML that could do harm; says where.
     """
+
+    from xml.parsers import expat  # what makes XML dangerous is refused below
+
     if len(data) > _LARGEST:
         raise ValueError(f"it has {len(data)} bytes; {_LARGEST} are read at most")
     parser = expat.ParserCreate()
