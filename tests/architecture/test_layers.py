@@ -44,11 +44,28 @@ def test_faces_hold_imports_and_a_sorted_all_and_no_code(layer: str) -> None:
     docstring, *rest = tree.body
     assert isinstance(docstring, ast.Expr)
     *imports, last = rest
+    late = [one for one in imports if isinstance(one, ast.If)]
+    imports = [one for one in imports if not isinstance(one, ast.If)]
+    for one in late:
+        assert ast.unparse(one.test) == "TYPE_CHECKING"
+        imports += one.body
+        # What checkers see and what is imported late are the same names from the same modules.
+        (assigned,) = one.orelse
+        assert isinstance(assigned, ast.Assign)
+        call = assigned.value
+        assert ast.unparse(assigned.targets[0]) == "__getattr__"
+        assert isinstance(call, ast.Call)
+        assert ast.unparse(call.func) == "import_late"
+        told = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        seen = {found.module: tuple(alias.name for alias in found.names)
+                for found in one.body if isinstance(found, ast.ImportFrom)}  # fmt: skip
+        assert told == seen
     assert all(isinstance(one, ast.ImportFrom) for one in imports)
     assert isinstance(last, ast.Assign | ast.AnnAssign)
     assert last.value is not None
     names = ast.literal_eval(last.value)
     offered = {alias.asname or alias.name for one in imports if isinstance(one, ast.ImportFrom) for alias in one.names}
+    offered -= {"TYPE_CHECKING", "import_late"}
     assert set(names) == offered
     constants = [one for one in names if one.isupper()]
     classes = [one for one in names if not one.isupper() and one[0].isupper()]

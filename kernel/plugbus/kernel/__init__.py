@@ -1,5 +1,7 @@
 """The plugbus microkernel: plugins, typed capabilities, an event bus, and the lifecycle that holds them together."""
 
+from typing import TYPE_CHECKING
+
 from .bus import EventBus, EventHandler, PluginIds, TopicHandler
 from .capabilities import Capability, Requirement
 from .causality import Cause, Tracing
@@ -69,26 +71,41 @@ from .events import (
 )
 from .exclusion import Exclusion, ExclusionKind
 from .handles import Ref, Withdrawal
-from .health import HealthReport, HealthStatus
 from .hooks import HookRunner, HungHook
 from .keeping import SavedState, StateStore
 from .kernel import Kernel
+from .late import import_late
 from .load_cause import LoadCause, LoadCauseKind
 from .locator import ServiceLocator
 from .metadata import PluginMetadata
-from .outcomes import LoadReport, ReloadReport, SwapReport
 from .plugin import InstanceSource, Plugin, PluginSource
-from .proof import Leftover, LeftoverKind, UnloadProof
 from .providers import Provision
 from .ranges import VersionRange, parse_range
 from .registry import PluginFailure, PluginRecord, PluginRegistry, PluginState
-from .report import KernelReport, PluginReport
-from .resolver import Plan, resolve
-from .scopes import Scope
 from .subscriptions import Subscription
-from .timings import Timing, Timings
 from .versions import Version, parse_version
 from .watching import ChangeHandler, ChangeKind, ServiceChange
+
+# What many hosts never name is imported when it is first asked for.
+if TYPE_CHECKING:
+    from .health import HealthReport, HealthStatus
+    from .outcomes import LoadReport, ReloadReport, SwapReport
+    from .proof import Leftover, LeftoverKind, UnloadProof
+    from .report import KernelReport, PluginReport
+    from .resolver import Plan, resolve
+    from .scopes import Scope
+    from .timings import Timing, Timings
+else:
+    __getattr__ = import_late(
+        __name__,
+        health=("HealthReport", "HealthStatus"),
+        outcomes=("LoadReport", "ReloadReport", "SwapReport"),
+        proof=("Leftover", "LeftoverKind", "UnloadProof"),
+        report=("KernelReport", "PluginReport"),
+        resolver=("Plan", "resolve"),
+        scopes=("Scope",),
+        timings=("Timing", "Timings"),
+    )
 
 __all__ = [
     "ActivationError",

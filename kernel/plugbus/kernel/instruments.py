@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .causality import CauseTracer, Tracing
-from .timings import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import RLock
 
     from .routes import Wrapper
+    from .timings import Timings
 
 
 class Instruments:
@@ -38,6 +38,8 @@ class Instruments:
 
     def measure(self, *, cpu: bool) -> Timings:
         """Begin a measurement."""
+        from .timings import Timings  # not imported for hosts that never measure
+
         timings = Timings(self._end_measuring, cpu=cpu)
         with self._lock:
             self._measuring += (timings,)

@@ -16,7 +16,6 @@ from .events import (
 )
 from .lifecycle import PluginBringUp, StepFailure, describe_failure
 from .load_cause import ASKED, LoadCause, LoadCauseKind
-from .outcomes import LoadReport
 from .registry import PluginState
 from .transitions import MOVING
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from .lifecycle import LoadedPlugin
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
+    from .outcomes import LoadReport
     from .planning import Planner
     from .plugin import Plugin, PluginSource
     from .registry import PluginFailure, PluginRegistry
@@ -137,6 +137,8 @@ class Loading:
         except BaseException:
             self.let_go(claimed)
             raise
+        from .outcomes import LoadReport  # not imported for hosts that load by name
+
         ids = tuple(one.context.plugin_id for one in loaded)
         return LoadReport(ids, MappingProxyType(failures), MappingProxyType(excluded))
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .candidates import rank_provider
 from .errors import ActivationError, FailedDependencyError, PluginExcludedError, ResolutionError
 from .registry import PluginState
-from .resolver import Plan, resolve
 from .transitions import MOVING
 
 if TYPE_CHECKING:
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from .metadata import PluginMetadata
     from .registry import PluginFailure, PluginRecord, PluginRegistry
+    from .resolver import Plan
     from .transitions import Transitions
 
 
@@ -65,6 +64,8 @@ class Planner:
             ActivationError: None can be loaded; says why not for each.
         """
         idle = [one for one in self._registry.find_by_capability(capability) if one.state is not PluginState.ACTIVE]
+        from .candidates import rank_provider  # see plan()
+
         idle.sort(key=lambda one: rank_provider(one.metadata, capability), reverse=True)
         idle.sort(key=lambda one: one.id != self._preferences.get(capability))
         reasons: list[str] = []
@@ -178,6 +179,8 @@ class Planner:
                 pending.extend(metadata.dependencies)
                 if metadata.requires:
                     pending.extend(self._reach(metadata, retrying=retrying))
+        from .resolver import resolve  # a tenth of the import of this package: imported for the first plan
+
         return resolve(candidates, wanted, self._preferences, active=active, excluded=excluded)
 
     def _reach(self, metadata: PluginMetadata, *, retrying: bool) -> Iterator[str]:
