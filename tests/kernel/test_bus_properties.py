@@ -104,7 +104,7 @@ def name_of(event: Event) -> Any:
     return (type(event).__name__, event.data if isinstance(event, CustomEvent) else getattr(event, "number", None))
 
 
-@dataclass
+@dataclass(eq=False)
 class Subscribed:
     """One subscription in the model."""
 
@@ -125,49 +125,54 @@ class Subscribed:
         return issubclass(self.selector, other.selector) or issubclass(other.selector, self.selector)
 
 
-def in_a_circle(subscriptions: list[Subscribed]) -> bool:
-    """Tell whether some have to come before themselves, by going every way there is."""
-    reached = {
-        id(one): {id(other) for other in subscriptions if one.asks_to_come_before(other) and one.may_meet(other)}
-        for one in subscriptions
-    }
-    for _ in subscriptions:
-        for found in reached.values():
-            found |= {further for one in found for further in reached[one]}
-    return any(one in found for one, found in reached.items())
+def closes_a_circle(new: Subscribed, others: list[Subscribed]) -> bool:
+    """Tell whether a new one would have to come before itself, by going every way from it."""
+    asking = [one for one in (*others, new) if one.sides != ((), ())]
+    reached: set[Subscribed] = set()
+    waiting = [new] if asking else []
+    while waiting:
+        one = waiting.pop()
+        for other in (*others, new) if one.sides[0] else asking:
+            if one.asks_to_come_before(other) and one.may_meet(other) and other not in reached:
+                reached.add(other)
+                waiting.append(other)
+    return new in reached
 
 
 def arranged(subscriptions: list[Subscribed]) -> list[Subscribed]:
     """Return the order of delivery: whoever asks moves, and takes along what it needs."""
-    placed: list[Subscribed] = []
+    # Those without a request are most, and those with one few: only these are looked for again and again.
+    asking = [one for one in subscriptions if one.sides != ((), ())]
+    placed: dict[Subscribed, None] = {}
     put_off: list[Subscribed] = []
 
     def awaits(one: Subscribed) -> bool:
         return any(other.owner in one.sides[1] for other in subscriptions if other is not one and other not in placed)
 
     def place(one: Subscribed) -> None:
-        if one in placed:
-            return
-        for other in subscriptions:
-            if other.asks_to_come_before(one):
+        for other in subscriptions if one.sides[1] else asking:
+            if one not in placed and other not in placed and other.asks_to_come_before(one):
                 place(other)
         # Placing those may have brought it along.
         if one in placed:
             return
-        placed.append(one)
+        placed[one] = None
         for other in list(put_off):
-            if one.owner in other.sides[1] and not awaits(other):
+            if other not in placed and one.owner in other.sides[1] and not awaits(other):
                 place(other)
 
     for one in subscriptions:
-        if awaits(one):
+        if one.sides[1] and awaits(one):
             put_off.append(one)
-        else:
+        elif one not in placed:
             place(one)
     assert len(placed) == len(subscriptions)
-    for place_of_one, one in enumerate(placed):
-        assert not any(other.asks_to_come_before(one) for other in placed[place_of_one:])
-    return placed
+    order = list(placed)
+    for where, one in enumerate(order):
+        if one.sides != ((), ()):
+            assert not any(other.asks_to_come_before(one) for other in order[where:])
+            assert not any(one.asks_to_come_before(other) for other in order[:where])
+    return order
 
 
 @dataclass
@@ -230,7 +235,7 @@ class Model(World):
 
     def subscribe(self, selector: Selector, handler: int, sides: Sides) -> None:
         new = Subscribed(self.next_owner(), selector, handler, sides)
-        if in_a_circle([*(one for one in self.subscriptions if one.is_active), new]):
+        if closes_a_circle(new, [one for one in self.subscriptions if one.is_active]):
             raise SubscriptionOrderError("", ())
         self.subscriptions.append(new)
 
