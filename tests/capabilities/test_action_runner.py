@@ -190,12 +190,14 @@ class TestRefusal:
 
     def test_without_tracking_makes_no_run(self, bench: Bench) -> None:
         bench.tracked.withdraw()
+        bench.events.clear()
         with pytest.raises(ServiceNotFoundError, match="tracking"):
             bench.runner.run("digits.train")
         bench.assert_nothing_happened()
 
     def test_to_choose_between_executors_makes_no_run(self, bench: Bench) -> None:
         bench.kernel.services.provide(EXECUTOR, LocalExecutor(), owner="local")
+        bench.events.clear()
         with pytest.raises(AmbiguousServiceError):
             bench.runner.run("digits.train")
         bench.assert_nothing_happened()
