@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .bus import EventBus
     from .events import KernelEvent
     from .lifecycle import LoadedPlugin
+    from .metadata import PluginMetadata
     from .transitions import Transitions
 
 
@@ -93,15 +94,18 @@ class Departure:
         self._transitions.vacate(self._loaded)
 
     def _write_news(self) -> None:
-        events: list[KernelEvent] = [
-            PluginFailed(self._metadata.id, one.step, one.error, self._metadata.version) for one in self._down.failures
-        ]
+        events: list[KernelEvent] = [*failed_events(self._metadata, self._down.failures)]
         if not self._is_silent:
             events.append(PluginUnloaded(self._metadata.id, self._metadata.version))
         self._news = News(self._bus, events, self._news.failures)
 
     def _tell(self) -> None:
         self._news.tell()
+
+
+def failed_events(metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[PluginFailed]:
+    """Return what tells of failures of a plugin."""
+    return [PluginFailed(metadata.id, one.step, one.error, metadata.version) for one in failures]
 
 
 def raise_interrupt(failures: Iterable[StepFailure]) -> None:

@@ -11,9 +11,9 @@ from .registry import PluginState
 
 if TYPE_CHECKING:
     from .bus import EventBus
-    from .loading import Loading
     from .registry import PluginRegistry
     from .transitions import Transitions
+    from .unloading import Unloading
 
 
 class Disabling:
@@ -23,14 +23,14 @@ class Disabling:
         bus: Where it is told.
         registry: Where it is kept.
         transitions: Whose lock makes it one step with the unload.
-        loading: Unloads what is active.
+        unloading: Unloads what is active.
     """
 
-    def __init__(self, bus: EventBus, registry: PluginRegistry, transitions: Transitions, loading: Loading) -> None:
+    def __init__(self, bus: EventBus, registry: PluginRegistry, transitions: Transitions, unloading: Unloading) -> None:
         self._bus = bus
         self._registry = registry
         self._transitions = transitions
-        self._loading = loading
+        self._unloading = unloading
 
     def disable(self, plugin_id: str, reason: str, *, cascade: bool) -> tuple[str, ...]:
         """Keep a plugin out from now on, unload it where it is active; return the ids that were unloaded."""
@@ -52,7 +52,7 @@ class Disabling:
             return found
 
         try:
-            return self._loading.unload(leaving)
+            return self._unloading.unload(leaving)
         finally:
             if is_new:
                 self._bus.publish_kernel_event(PluginDisabled(plugin_id, reason))

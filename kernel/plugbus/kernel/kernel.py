@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .activation import Activation
 from .bus import EventBus
+from .claims import Claims
 from .disabling import Disabling
 from .errors import PluginExcludedError, PluginUnloadError
 from .events import PluginRegistered, PluginUnregistered, SystemInit, SystemShutdown
@@ -21,6 +22,7 @@ from .planning import Planner
 from .plugin import InstanceSource, Plugin, PluginSource
 from .registry import PluginRecord, PluginRegistry, PluginState
 from .transitions import Transitions
+from .unloading import Unloading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +93,8 @@ class Kernel:
         self._config = dict(config or {})
         self._planner = Planner(self._registry, self._transitions, preferences or {})
         hooks, keeper = Hooks(self._transitions, run_hook), StateKeeper(state_store)
+        self._claims = Claims(self._registry, self._transitions)
+        self._unloading = Unloading(self._bus, self._registry, self._transitions, self._claims)
         self._loading = Loading(
             self._bus,
             self._services,
@@ -101,8 +105,10 @@ class Kernel:
             Quarantine(quarantine_after),
             hooks,
             keeper,
+            self._claims,
+            self._unloading,
         )
-        self._disabling = Disabling(self._bus, self._registry, self._transitions, self._loading)
+        self._disabling = Disabling(self._bus, self._registry, self._transitions, self._unloading)
         self._hooks = hooks
         self._keeper = keeper
         self._clock = WallClock()
@@ -246,7 +252,7 @@ class Kernel:
                 if found is not None:
                     return found
 
-        return self._unload_with_proof(leaving) if prove else self._loading.unload(leaving)
+        return self._unload_with_proof(leaving) if prove else self._unloading.unload(leaving)
 
     def disable(self, plugin_id: str, *, reason: str = "", cascade: bool = False) -> tuple[str, ...]:
         """Keep a plugin out: unload it where it is active, and make it part of no plan until it is enabled.
@@ -300,8 +306,8 @@ class Kernel:
         """
         from .reloading import Reload  # not imported for hosts that never reload
 
-        parts = self._registry, self._transitions, self._planner, self._loading, self._keeper
-        return Reload(*parts, plugin_id).run(cascade=cascade)
+        steps = self._planner, self._loading, self._unloading, self._keeper
+        return Reload(self._registry, self._transitions, *steps, plugin_id).run(cascade=cascade)
 
     def swap(self, old_id: str, plugin: Plugin | PluginSource | str, *, drain_s: float = 30.0) -> SwapReport:
         """Put a plugin in the place of an active one, without a gap in what they provide.
@@ -335,7 +341,8 @@ class Kernel:
         exclusion = self._registry.record(new_id).exclusion if new_id in self._registry else None
         if exclusion is not None:
             raise PluginExcludedError("swap in", new_id, str(exclusion.kind), exclusion.reason)
-        return Swap(self._loading, self._planner, self._registry, self._transitions, old_id, source).run(drain_s)
+        steps = self._claims, self._loading, self._unloading
+        return Swap(self._bus, *steps, self._planner, self._registry, self._transitions, old_id, source).run(drain_s)
 
     def shutdown(self) -> None:
         """Unload everything in reverse order, also if some fail; the second call does nothing.
@@ -376,7 +383,7 @@ class Kernel:
             gone = [loaded.pop(one) for one in leaving]
             proofs.append(Proving(gone, tuple(loaded.values()), self._services, (self, *vars(self).values())))
 
-        self._loading.unload(select, on_claimed=begin)
+        self._unloading.unload(select, on_claimed=begin)
         return proofs[0].conclude()
 
     def _unload_all(self) -> None:
@@ -389,7 +396,7 @@ class Kernel:
                 pass  # what other threads are unloading
             return tuple(one for one in reversed(self._transitions.loaded) if self._is_active(one))
 
-        self._loading.unload(leaving, lambda: [failure for one in replaced for failure in one.failures])
+        self._unloading.unload(leaving, lambda: [failure for one in replaced for failure in one.failures])
 
     def __enter__(self) -> Kernel:
         return self

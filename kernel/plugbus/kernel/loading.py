@@ -1,21 +1,19 @@
-"""Loading and unloading sets of plugins: claim them, run the steps without a lock, settle them."""
+"""Loading sets of plugins: claim them, run the steps without a lock, settle each."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .departing import Departure, News, raise_interrupt
-from .errors import FailedDependencyError, PluginLoadError, PluginUnloadError
+from .departing import News, failed_events, raise_interrupt
+from .errors import FailedDependencyError, PluginLoadError
 from .events import (
     PluginFailed,
     PluginLoaded,
     PluginQuarantined,
-    PluginRegistered,
-    PluginSwapped,
 )
 from .lifecycle import PluginBringUp, StepFailure, describe_failure
-from .load_cause import ASKED, LoadCause, LoadCauseKind
+from .load_cause import ASKED, LoadCause
 from .registry import PluginState
 from .transitions import MOVING
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .bus import EventBus
+    from .claims import Claims
     from .events import KernelEvent
     from .exclusion import Exclusion, Quarantine
     from .hooks import Hooks
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from .registry import PluginFailure, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
+    from .unloading import Unloading
 
 
 class Loading:
@@ -52,6 +52,8 @@ class Loading:
         quarantine: Quarantine,
         hooks: Hooks,
         keeper: StateKeeper,
+        claims: Claims,
+        unloading: Unloading,
     ) -> None:
         self._bus = bus
         self._services = services
@@ -62,8 +64,8 @@ class Loading:
         self._quarantine = quarantine
         self._hooks = hooks
         self._keeper = keeper
-        # Why what is claimed is to be loaded.
-        self._causes: dict[str, LoadCause] = {}
+        self._claims = claims
+        self._unloading = unloading
 
     def load(self, plugin_ids: Sequence[str]) -> tuple[str, ...]:
         """Load plugins and what they need, all or nothing."""
@@ -87,7 +89,7 @@ class Loading:
             self._claim(make_plan, cause, claimed)
             self.carry_out(claimed, loaded)
         except BaseException:
-            self.let_go(claimed)
+            self._claims.let_go(claimed)
             raise
         return tuple(one.context.plugin_id for one in loaded)
 
@@ -105,8 +107,8 @@ class Loading:
                     self._bring_up(claimed, loaded)
                     self._announce(loaded[-1])
         except BaseException:
-            self.let_go(claimed)
-            raise_interrupt(self.give_back(loaded))
+            self._claims.let_go(claimed)
+            raise_interrupt(self._unloading.give_back(loaded))
             raise
 
     def load_all(self) -> LoadReport:
@@ -135,80 +137,16 @@ class Loading:
                     else:
                         self._announce(loaded[-1])
         except BaseException:
-            self.let_go(claimed)
+            self._claims.let_go(claimed)
             raise
         from .outcomes import LoadReport  # not imported for hosts that load by name
 
         ids = tuple(one.context.plugin_id for one in loaded)
         return LoadReport(ids, MappingProxyType(failures), MappingProxyType(excluded))
 
-    def unload(
-        self,
-        select: Callable[[], tuple[str, ...]],
-        earlier: Callable[[], Iterable[StepFailure]] = tuple,
-        on_claimed: Callable[[tuple[str, ...]], object] = id,
-    ) -> tuple[str, ...]:
-        """Take plugins down, one after the other, whatever fails; return their ids.
-
-        Args:
-            select: Called with the lock held: says which active ones go, in order. From then on all of them go, also
-                if an interrupt comes; or none, where it comes before the first one has begun to.
-            earlier: Called when all are down: what else went wrong, to be raised with the rest.
-            on_claimed: Called with the ids, without the lock, before the first one begins to go; if it raises, they go
-                all the same.
-
-        Raises:
-            PluginUnloadError: Holds everything that failed.
-        """
-        failures: list[StepFailure] = []
-        claimed: list[str] = []
-        try:
-            with self._transitions.lock:
-                leaving = select()
-                self._claim_for_unloading(leaving)
-                claimed += leaving
-            try:
-                on_claimed(leaving)
-            finally:
-                self._take_down(claimed, failures)
-        except BaseException:
-            self._keep(claimed)
-            raise
-        failures = [*earlier(), *failures]
-        raise_interrupt(failures)
-        errors = [failure.error for failure in failures if isinstance(failure.error, Exception)]
-        if errors:
-            where = ", ".join(f"'{one.plugin_id}' in {one.step}" for one in failures)
-            raise PluginUnloadError(f"cannot unload plugins without failures: {where}; they are unloaded", errors)
-        return leaving
-
     def bring_up(self, source: PluginSource, cause: LoadCause) -> PluginBringUp:
         """Return the steps of loading one plugin."""
         return PluginBringUp(source, self._bus, self._services, self._configure, self._hooks, self._keeper, cause)
-
-    def report(self, metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[StepFailure]:
-        """Publish what went wrong on the way of a change; return what comes back in place of raising it."""
-        return self._tell(_failed(metadata, one.step, one.error) for one in failures)
-
-    def news_of_swap(self, old: LoadedPlugin, new: LoadedPlugin, *, is_new: bool) -> News:
-        """Return what tells that a plugin took another one's place.
-
-        Args:
-            old: The plugin that went.
-            new: The plugin that took its place.
-            is_new: The swap has registered the new one too.
-        """
-        was, now = old.context.metadata, new.context.metadata
-        news = News(self._bus, (PluginRegistered(now.id, now.version),) if is_new else ())
-        news.add_offers(new.context)
-        if now.id != was.id:
-            news.add(PluginLoaded(now.id, now.version))
-        news.add(PluginSwapped(was.id, now.id, was.version, now.version))
-        return news
-
-    def departure_of(self, old: LoadedPlugin, *, is_same_id: bool) -> Departure:
-        """Return the way out of a plugin whose place is taken."""
-        return Departure(old, self._bus, self._transitions, is_replaced=True, is_same_id=is_same_id)
 
     def _claim(self, make_plan: Callable[[], Plan], cause: LoadCause, claimed: list[PluginMetadata]) -> None:
         """Plan, and mark everything that is to be loaded as loading, in one step."""
@@ -218,7 +156,7 @@ class Loading:
                 plan = make_plan()
                 if not self._transitions.wait_for((one.id for one in plan.order), "load"):
                     break
-            self.claim_for_loading(plan.order, plan, cause)
+            self._claims.claim_for_loading(plan.order, plan, cause)
             claimed += plan.order
 
     def _claim_all(self, claimed: list[PluginMetadata], excluded: dict[str, Exclusion]) -> list[PluginFailed]:
@@ -240,39 +178,17 @@ class Loading:
             for plugin_id, error in unmet.items():
                 self._fail(plugin_id, "resolve", error)
             events = [_failed(self._registry.record(one).metadata, "resolve", error) for one, error in unmet.items()]
-            self.claim_for_loading(plan.order, plan)
+            self._claims.claim_for_loading(plan.order, plan)
             claimed += plan.order
             excluded.update((one.id, one.exclusion) for one in known if one.exclusion is not None)
             return events
-
-    def claim_for_loading(self, order: Sequence[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
-        """Mark plugins of a plan as loading, all or none; with the lock held."""
-        wanted = frozenset(plan.wanted)
-        causes = {metadata.id: cause for metadata in order if metadata.id in wanted}
-        for metadata in plan.order:
-            for used in plan.providers[metadata.id].values():
-                if used not in causes:
-                    causes[used] = LoadCause(LoadCauseKind.NEEDED, metadata.id)
-        try:
-            for metadata in order:
-                self._causes[metadata.id] = causes[metadata.id]
-                candidates = self._registry.record(metadata.id).candidates
-                source = candidates[0]
-                if len(candidates) > 1:
-                    source = next(one for one in candidates if one.metadata.version == metadata.version)
-                # The last failure is kept until this load has done better: it may never get its turn.
-                self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
-                self._transitions.bind(metadata, plan.providers[metadata.id])
-        except BaseException:
-            self.let_go(list(order))
-            raise
 
     def _bring_up(self, claimed: list[PluginMetadata], done: list[LoadedPlugin]) -> None:
         """Load the first of what is claimed, which is removed, and add it to what is done; or leave nothing of it."""
         metadata = claimed[0]
         source = self._registry.record(metadata.id).source
         assert source is not None, "a claimed plugin has its source"  # noqa: S101 - an invariant of claim_for_loading, for the type checker
-        bring_up = self.bring_up(source, self._causes[metadata.id])
+        bring_up = self.bring_up(source, self._claims.causes[metadata.id])
         is_settled = False
         try:
             del claimed[0]
@@ -283,7 +199,7 @@ class Loading:
                 with self._transitions.lock:
                     quarantined = self._fail_itself(metadata.id, error.step, cause)
                     is_settled = True
-                events = [_failed(metadata, one.step, one.error) for one in bring_up.undo_failures]
+                events = failed_events(metadata, bring_up.undo_failures)
                 untold = self._tell((*events, _failed(metadata, error.step, cause), *quarantined))
                 raise_interrupt((*bring_up.undo_failures, *untold))
                 raise
@@ -299,14 +215,14 @@ class Loading:
         except BaseException:
             if not is_settled:
                 bring_up.undo()
-                self.let_go([metadata])
-                self._tell(_failed(metadata, one.step, one.error) for one in bring_up.undo_failures)
+                self._claims.let_go([metadata])
+                self._tell(failed_events(metadata, bring_up.undo_failures))
             raise
 
     def _settle_loaded(self, loaded: LoadedPlugin) -> None:
         """Record that a plugin is up; may be done twice. With the lock held."""
         plugin_id = loaded.context.plugin_id
-        self._causes.pop(plugin_id, None)
+        self._claims.causes.pop(plugin_id, None)
         self._transitions.loaded[plugin_id] = loaded
         self._transitions.settle(plugin_id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None, failed_loads=0)
 
@@ -335,88 +251,12 @@ class Loading:
             failure = describe_failure(step, error, record.metadata.version)
             count, exclusion = self._quarantine.judge(record, failure)
             self._transitions.unbind(plugin_id)
-            self._causes.pop(plugin_id, None)
+            self._claims.causes.pop(plugin_id, None)
             facts: dict[str, object] = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
             self._transitions.settle(plugin_id, PluginState.FAILED, source=None, **facts)
         if exclusion is None:
             return ()
         return (PluginQuarantined(plugin_id, count, failure.message),)
-
-    def let_go(self, claimed: list[PluginMetadata]) -> None:
-        """Put plugins whose load was not tried, or not carried through, back where they were; empty the list."""
-        while claimed:
-            plugin_id = claimed[0].id
-            self._transitions.unbind(plugin_id)
-            self._causes.pop(plugin_id, None)
-            has_failed = self._registry.record(plugin_id).failure is not None
-            state = PluginState.FAILED if has_failed else PluginState.REGISTERED
-            self._transitions.settle(plugin_id, state, source=None)
-            del claimed[0]
-
-    def give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
-        """Unload what a failed load had brought up; what fails on that way is reported and returned, not raised.
-
-        What other threads or hooks have taken down meanwhile is left alone, and so is what they have come to need.
-        """
-        try:
-            return self._give_back(loaded)
-        except BaseException:
-            self._give_back(loaded)  # an interrupt came before the first one began to go
-            raise
-
-    def _give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
-        leaving: dict[str, None] = {}
-        claimed: list[str] = []
-        failures: list[StepFailure] = []
-        try:
-            with self._transitions.lock:
-                for one in reversed(loaded):
-                    plugin_id = one.context.plugin_id
-                    is_here = self._transitions.loaded.get(plugin_id) is one
-                    if is_here and self._registry.record(plugin_id).state is PluginState.ACTIVE:
-                        leaving[plugin_id] = None
-                        if self._transitions.bereft(plugin_id, leaving):
-                            del leaving[plugin_id]
-                self._claim_for_unloading(tuple(leaving))
-                claimed += leaving
-            self._take_down(claimed, failures)
-        except BaseException:
-            self._keep(claimed)
-            raise
-        return failures
-
-    def _claim_for_unloading(self, plugin_ids: tuple[str, ...]) -> None:
-        """Mark active plugins as unloading, all or none; with the lock held."""
-        try:
-            for plugin_id in plugin_ids:
-                self._registry.change(plugin_id, state=PluginState.UNLOADING)
-        except BaseException:
-            for plugin_id in plugin_ids:
-                self._registry.change(plugin_id, state=PluginState.ACTIVE)
-            raise
-
-    def _keep(self, claimed: list[str]) -> None:
-        """Let plugins stay active whose unload was claimed and has not begun."""
-        while claimed:
-            self._transitions.settle(claimed[0], PluginState.ACTIVE)
-            del claimed[0]
-
-    def _take_down(self, claimed: list[str], failures: list[StepFailure]) -> None:
-        """Let claimed plugins go, all of them; ``claimed`` is emptied when that begins."""
-        departures = [Departure(self._transitions.loaded[one], self._bus, self._transitions) for one in claimed]
-        pending = departures[::-1]
-        del claimed[:]
-        while pending:
-            try:
-                with self._transitions.changing():
-                    while pending:
-                        pending[-1].run()
-                        del pending[-1]
-            except Exception:
-                raise
-            except BaseException as error:  # noqa: BLE001 - an interrupt; raised when everything is down
-                failures.append(StepFailure("", "unload", error))
-        failures += [failure for one in departures for failure in one.failures]
 
     def _tell(self, events: Iterable[KernelEvent]) -> list[StepFailure]:
         """Publish on the way of a change that has to run to its end: return what comes back in place of raising it."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
+    from .unloading import Unloading
 
 
 class _UnreadError(Exception):
@@ -43,7 +44,8 @@ class Reload:
         registry: Of the kernel.
         transitions: Of the kernel.
         planner: Plans step 3 before step 2.
-        loading: Carries both out.
+        loading: Carries step 3 out.
+        unloading: Carries step 2 out.
         keeper: Carries the state over.
         plugin_id: The plugin.
     """
@@ -54,6 +56,7 @@ class Reload:
         transitions: Transitions,
         planner: Planner,
         loading: Loading,
+        unloading: Unloading,
         keeper: StateKeeper,
         plugin_id: str,
     ) -> None:
@@ -61,6 +64,7 @@ class Reload:
         self._transitions = transitions
         self._planner = planner
         self._loading = loading
+        self._unloading = unloading
         self._keeper = keeper
         self._plugin_id = plugin_id
         # Of each plugin that is to go: the source that it was loaded from, and the one that it is loaded from again.
@@ -97,7 +101,7 @@ class Reload:
         """Plan, and unload what is to go; what is read anew is read before, without the lock."""
         while True:
             try:
-                self._loading.unload(lambda: self._select(cascade=cascade))
+                self._unloading.unload(lambda: self._select(cascade=cascade))
             except _UnreadError as unread:
                 self._renewed = {one: (source, renewed(source)) for one, source in unread.sources.items()}
             else:

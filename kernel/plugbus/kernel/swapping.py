@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .departing import raise_interrupt
+from .departing import Departure, News, failed_events, raise_interrupt
 from .errors import PluginStateError, SwapError
+from .events import PluginLoaded, PluginRegistered, PluginSwapped
 from .lifecycle import StepFailure
 from .load_cause import LoadCause, LoadCauseKind
 from .outcomes import SwapReport
@@ -18,7 +19,8 @@ from .versions import parse_version
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .departing import News
+    from .bus import EventBus
+    from .claims import Claims
     from .lifecycle import LoadedPlugin, PluginBringUp
     from .loading import Loading
     from .metadata import PluginMetadata
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .registry import PluginRecord, PluginRegistry
     from .resolver import Plan
     from .transitions import Transitions
+    from .unloading import Unloading
 
 
 class Swap:
@@ -41,7 +44,10 @@ class Swap:
     A failure before the switch leaves the old one serving, untouched, and nothing of the new one behind.
 
     Args:
-        loading: Brings plugins up and takes them down.
+        bus: Of the kernel.
+        claims: Marks what the new one needs.
+        loading: Brings plugins up.
+        unloading: Takes back what was brought up in vain.
         planner: Finds what the new one needs.
         registry: Of the kernel.
         transitions: Of the kernel.
@@ -51,14 +57,20 @@ class Swap:
 
     def __init__(
         self,
+        bus: EventBus,
+        claims: Claims,
         loading: Loading,
+        unloading: Unloading,
         planner: Planner,
         registry: PluginRegistry,
         transitions: Transitions,
         old_id: str,
         source: PluginSource,
     ) -> None:
+        self._bus = bus
+        self._claims = claims
         self._loading = loading
+        self._unloading = unloading
         self._planner = planner
         self._registry = registry
         self._transitions = transitions
@@ -128,7 +140,7 @@ class Swap:
                 needed = tuple(one for one in plan.order if one.id != new.id)
                 has_waited = self._transitions.wait_for((one.id for one in needed), "swap in what needs")
                 if not has_waited:
-                    self._loading.claim_for_loading(needed, plan)
+                    self._claims.claim_for_loading(needed, plan)
                     self._needed += needed
                     self._is_claimed = True
                     self._transitions.claim((old_id,))
@@ -186,8 +198,10 @@ class Swap:
     def _take_back(self, bring_up: PluginBringUp) -> list[StepFailure]:
         """Leave nothing of the new one behind; return what fails on that way."""
         bring_up.undo()
-        failures = [*bring_up.undo_failures, *self._loading.report(self._new, bring_up.undo_failures)]
-        return failures + self._loading.give_back(self._loaded)
+        failures = bring_up.undo_failures
+        news = News(self._bus, failed_events(self._new, failures))
+        news.tell()
+        return [*failures, *news.failures, *self._unloading.give_back(self._loaded)]
 
     def _switch(self, bring_up: PluginBringUp, old: LoadedPlugin, new: LoadedPlugin, plan: Plan) -> None:
         """Make the new plugin visible in the old one's place."""
@@ -201,9 +215,9 @@ class Swap:
             if unmet:
                 raise LookupError("; ".join(unmet))
             provided, is_same_id = old.context.provisions, self._new.id == self._old_id
-            departure = self._loading.departure_of(old, is_same_id=is_same_id)
+            departure = Departure(old, self._bus, self._transitions, is_replaced=True, is_same_id=is_same_id)
             self._retirement = Retirement(old, provided, departure, self._transitions, is_same_id=is_same_id)
-            self._news = self._loading.news_of_swap(old, new, is_new=self._is_registered_here)
+            self._news = _news_of_swap(self._bus, old, new, is_new=self._is_registered_here)
             candidates = self._candidates(old)
             uses = plan.providers.get(self._new.id, {})
             while not self._is_switched:
@@ -259,7 +273,7 @@ class Swap:
     def _let_go(self) -> None:
         """Put both plugins back where they were, and what was to be loaded with them."""
         with self._transitions.lock:
-            self._loading.let_go(self._needed)
+            self._claims.let_go(self._needed)
             if self._is_entered and self._new.id in self._registry:
                 state = PluginState.REGISTERED if self._before is None else self._before.state
                 self._transitions.settle(self._new.id, state, source=None)
@@ -273,3 +287,21 @@ class Swap:
     @property
     def _is_registered(self) -> bool:
         return self._new.id in self._registry and self._source in self._registry.record(self._new.id).candidates
+
+
+def _news_of_swap(bus: EventBus, old: LoadedPlugin, new: LoadedPlugin, *, is_new: bool) -> News:
+    """Return what tells that a plugin took another one's place.
+
+    Args:
+        bus: Of the kernel.
+        old: The plugin that went.
+        new: The plugin that took its place.
+        is_new: The swap has registered the new one too.
+    """
+    was, now = old.context.metadata, new.context.metadata
+    news = News(bus, (PluginRegistered(now.id, now.version),) if is_new else ())
+    news.add_offers(new.context)
+    if now.id != was.id:
+        news.add(PluginLoaded(now.id, now.version))
+    news.add(PluginSwapped(was.id, now.id, was.version, now.version))
+    return news
