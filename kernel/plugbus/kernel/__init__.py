@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .bus import EventBus, EventHandler, PluginIds, TopicHandler
 from .capabilities import Capability, Requirement
 from .causality import Cause, Tracing
-from .context import EventPort, PluginContext
+from .context import PluginContext
 from .errors import (
     ActivationError,
     AmbiguousServiceError,
@@ -50,6 +50,7 @@ from .errors import (
     VersionError,
     VersionRangeError,
 )
+from .event_port import EventPort
 from .events import (
     CapabilityProvided,
     CapabilityWithdrawn,

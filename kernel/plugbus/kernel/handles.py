@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .capabilities import Capability
     from .locator import ServiceLocator
+    from .offers import ServiceOffers
     from .providers import Provision
     from .watching import ChangeHandler
 
@@ -69,7 +70,7 @@ class Withdrawal:
 
     __slots__ = ("_locator", "_provisions")
 
-    def __init__(self, locator: ServiceLocator, provisions: tuple[Provision, ...]) -> None:
+    def __init__(self, locator: ServiceOffers, provisions: tuple[Provision, ...]) -> None:
         self._locator = locator
         self._provisions = provisions
 
