@@ -309,6 +309,13 @@ class TestFolders:
         assert [one.split for one in found] == ["train"] * 3 + ["val"] * 3
         assert found[-1].source == tmp_path / "valid/empty.jpg"
 
+    def test_names_may_have_the_separators_of_another_system(self, tmp_path: Path) -> None:
+        document = json.loads(json.dumps(DOCUMENT))
+        root = dataset(tmp_path, document)
+        document["images"][1]["file_name"] = ".\\sub\\a.jpg"
+        (root / "annotations/instances_train2017.json").write_text(json.dumps(document))
+        assert read(root)[1].source == root / "train2017/sub/a.jpg"
+
     def test_images_may_lie_anywhere(self, tmp_path: Path) -> None:
         root = dataset(tmp_path / "in", folder="../elsewhere")
         with pytest.raises(DatasetError, match=r"there is no image 'b.jpg'"):

@@ -69,12 +69,7 @@ def safe_name(name: str) -> str | None:
     """Return a relative path with ``/``, or None where it would lead out of its folder."""
     plain = name.replace("\\", "/").removeprefix("./")
     parts = plain.split("/")
-    if (
-        not plain
-        or "\0" in plain
-        or plain.startswith("/")
-        or ":" in parts[0]
-        or any(one in {"", ".", ".."} for one in parts)
-    ):
+    # The first part of an absolute path is empty, or names a drive.
+    if "\0" in plain or ":" in parts[0] or any(one in {"", ".", ".."} for one in parts):
         return None
     return plain
