@@ -371,6 +371,7 @@ class TestWriting:
 
             def convert(self, value: Any, job: ConversionJob) -> Path:
                 folders.append(job.folder)
+                assert len(list(job.track(stream(*ITEMS)))) == 5
                 (job.folder / "x").write_text(str(value))
                 assert job.images is ImageMode.SYMLINK
                 return job.folder / "x"
@@ -385,7 +386,10 @@ class TestWriting:
                 (job.folder / "y").write_text(value.read_text() + "!")
                 return job.folder / "y"
 
-        report = run_path(find_path([Write(), Copy()], A, C), 7, output=tmp_path / "out")
+        told: list[int] = []
+        path = find_path([Write(), Copy()], A, C)
+        report = run_path(path, 7, output=tmp_path / "out", progress=lambda done, total: told.append(done))
+        assert (told, report.done) == ([], 0)  # what lies between is nobody's progress
         assert report.value == tmp_path / "out/y"
         assert report.value.read_text() == "7!"
         assert not folders[0].exists()

@@ -180,7 +180,7 @@ class TestVersion2:
 
     def test_has_splits_in_their_order(self, tmp_path: Path) -> None:
         for folder in ("valid", "test", "train", "more", ".hidden"):
-            write(tmp_path / folder, {f"{folder}_1": V2, f"{folder}_0": V2})
+            write(tmp_path / folder, {f"{folder.lstrip('.')}_1": V2, f"{folder.lstrip('.')}_0": V2})
         assert [(one.split, one.name) for one in read(tmp_path)] == [
             ("train", "train_0.png"),
             ("train", "train_1.png"),

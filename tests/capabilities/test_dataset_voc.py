@@ -146,7 +146,7 @@ class TestReading:
         assert [one.width for one in read(dataset(tmp_path, {"a": objects(text)}))] == [None]
 
     def test_splits_come_from_lists(self, tmp_path: Path) -> None:
-        lists = {"train": "a\n\nb 1\n", "val": "c", "trainval": "a\nb\nc\n", "dog_train": "d -1\n"}
+        lists = {"train": "a\n\nb 1\na\n", "val": "c", "trainval": "a\nb\nc\n", "dog_train": "d -1\n"}
         root = dataset(tmp_path, dict.fromkeys("abcd", "<annotation/>"), lists)
         assert [one.split for one in read(root)] == ["train", "train", "val", None]
 
