@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from itertools import count
 from sys import _getframe
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
-from weakref import WeakValueDictionary, ref
+from weakref import ref
 
 from .errors import ForgedEventError, PublishDepthError
-from .events import Event, KernelEvent, SubscriberFailed, kernel_topics
+from .events import Event, KernelEvent, SubscriberFailed
 from .instruments import Instruments
-from .precedence import Precedence, arrange
-from .routes import Route
+from .precedence import Precedence
+from .routing import Routing
 from .subscriptions import Subscription, check_handler, check_neighbours, check_selector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from types import FrameType
 
-    from blinker import Signal
-
     from .causality import Cause, Correlation, Tracing
-    from .routes import RouteKey
-    from .signals import EventSignal
+    from .routes import Route, Wrapper
+    from .routing import Around
     from .timings import Timings
     from .unrolling import Call
 
@@ -37,7 +34,7 @@ TopicHandler: TypeAlias = Callable[[Any], object]
 PluginIds: TypeAlias = str | tuple[str, ...]
 
 
-class EventBus:
+class EventBus(Routing):
     """Deliver events to those who subscribed, in the publisher's thread.
 
     The contract:
@@ -62,17 +59,9 @@ class EventBus:
         if depth_limit < 1:
             raise ValueError(f"cannot make event bus: depth_limit is {depth_limit}; give at least 1")
         self._depth_limit = depth_limit
-        self._lock = threading.RLock()
+        super().__init__()
         self._order = count()
         self._precedence = Precedence()
-        # The signals with receivers; and those that somebody holds although they have none. A selector that nobody uses
-        # any more is forgotten, and with it the event class of a plugin that went.
-        self._signals: dict[type[Event] | str, EventSignal] = {}
-        self._idle_signals: WeakValueDictionary[type[Event] | str, EventSignal] = WeakValueDictionary()
-        self._routes: dict[RouteKey, Route] = {}
-        # By topic, and apart: were they kept by class among the others, publish() would find them and forge the event.
-        self._kernel_routes: dict[RouteKey, Route] = {}
-        self._reserved = kernel_topics()
         self._instruments = Instruments(self._lock, self._rebuild_routes)
         # How many deliveries run now, in all threads together. One bytecode-atomic counter costs a third of a
         # thread-local one; only past the limit is the calling thread's own depth counted, on its stack.
@@ -239,25 +228,6 @@ class EventBus:
         """Return the event that is being delivered in this context, None where there is none or nothing is traced."""
         return self._instruments.tracer.cause if self._instruments.is_tracing else None
 
-    def signal(self, selector: type[Event] | str) -> Signal:
-        """Return the blinker signal behind a selector, for code that speaks blinker.
-
-        A receiver connected to it is called as ``receiver(event)``: the event is blinker's sender.
-        """
-        return self._signal(selector)
-
-    def has_subscribers(self, selector: type[Event] | str) -> bool:
-        """Tell whether anyone subscribed to exactly this selector."""
-        signal = self._signals.get(selector)
-        return signal is not None and signal.has_bus_receivers
-
-    @property
-    def subscriptions(self) -> tuple[Subscription, ...]:
-        """Return all live subscriptions in the order of delivery, where nobody asked for another."""
-        with self._lock:
-            found = [one for signal in self._signals.values() for one in signal.subscriptions()]
-        return tuple(sorted(found, key=lambda one: one.order))
-
     def publish_kernel_event(self, event: KernelEvent) -> None:
         """Deliver one of the kernel's own events. For the kernel alone; plugins are never handed this bus itself."""
         route = self._kernel_routes.get(event.topic)
@@ -265,31 +235,6 @@ class EventBus:
             route = self._build(event.topic, type(event), event.topic)
         if route:
             self._deliver(route, event)
-
-    def forget_route(self, route: Route) -> None:
-        """Build a route anew before its next use; called by the signals when their receivers change."""
-        routes = self._table_of(route.key)
-        if routes.get(route.key) is route:
-            del routes[route.key]
-
-    def use_signal(self, signal: EventSignal) -> None:
-        """Begin to deliver to a signal; called by it when it gets its first receiver."""
-        if signal.selector not in self._signals:
-            self._signals[signal.selector] = signal
-            # A route built before this signal was in use does not know of it.
-            self._rebuild_routes()
-
-    def drop_signal(self, signal: EventSignal) -> None:
-        """Forget a signal; called by it when it lost its last receiver. Whoever holds it may use it again."""
-        if self._signals.pop(signal.selector, None) is signal:
-            self._idle_signals[signal.selector] = signal
-
-    def forget_routes(self) -> None:
-        """Build every route anew before its next use: the kernel's way to let go of the event classes of a plugin."""
-        self._routes = {}
-
-    def _rebuild_routes(self) -> None:
-        self._routes, self._kernel_routes = {}, {}
 
     def _deliver(self, route: Route, event: Event) -> None:
         self._running += 1
@@ -360,6 +305,9 @@ class EventBus:
 
         return deliver
 
+    def _wrapped(self, topic: str) -> tuple[list[Wrapper], Around | None]:
+        return self._instruments.wrappers_for(topic), self._traced if self._instruments.is_tracing else None
+
     def _settle(self, route: Route, place: int, event: Event, error: BaseException) -> BaseException | None:
         """Report what the subscriber at a place raised; return what is to be raised again."""
         if not isinstance(error, Exception):
@@ -382,19 +330,6 @@ class EventBus:
         if not isinstance(event, SubscriberFailed):
             self.publish_kernel_event(SubscriberFailed(name, owner, event, error))
 
-    def _signal(self, selector: type[Event] | str) -> EventSignal:
-        # With blinker a third of the import of this package: imported with the first subscription.
-        from .signals import EventSignal
-
-        with self._lock:
-            signal = self._signals.get(selector) or self._idle_signals.get(selector)
-            if signal is None:
-                signal = self._idle_signals[selector] = EventSignal(selector, self._lock, self)
-            return signal
-
-    def _table_of(self, key: RouteKey) -> dict[RouteKey, Route]:
-        return self._kernel_routes if isinstance(key, str) else self._routes
-
     def _open_route(self, event: Event) -> Route:
         """Return the route of an event that anyone may publish, once it is clear that it is one."""
         if not isinstance(event, Event):
@@ -408,28 +343,6 @@ class EventBus:
         route = self._routes.get((kind, topic))
         return self._build((kind, topic), kind, topic) if route is None else route
 
-    def _build(self, key: RouteKey, kind: type[Event], topic: str) -> Route:
-        """Merge what is subscribed to the classes of an event, its topic and everything, in subscription order."""
-        with self._lock:
-            selectors: list[type[Event] | str] = [base for base in kind.__mro__ if issubclass(base, Event)]
-            selectors = list(dict.fromkeys((*selectors, topic, "*")))
-            signals = [found for one in selectors if (found := self._signals.get(one)) is not None]
-            held = [(receiver, signal) for signal in signals for receiver in signal.bus_receivers()]
-            around = self._traced if self._instruments.is_tracing else None
-            route = Route(key, _in_order(held), self._instruments.wrappers_for(topic), around)
-            self._table_of(key)[key] = route
-            for signal in signals:
-                signal.feeds(route)
-            return route
-
 
 def _order_of(subscription: Subscription) -> int:
     return subscription.order
-
-
-def _in_order(held: Sequence[tuple[object, EventSignal]]) -> list[tuple[object, EventSignal]]:
-    """Return receivers in the order of delivery: what blinker code connected itself comes last."""
-    subscriptions = sorted((one for one, _ in held if isinstance(one, Subscription)), key=_order_of)
-    signals = {one: signal for one, signal in held if isinstance(one, Subscription)}
-    others = [(one, signal) for one, signal in held if not isinstance(one, Subscription)]
-    return [*((one, signals[one]) for one in arrange(subscriptions)), *others]
