@@ -6,11 +6,11 @@ import dataclasses  # noqa: F401 - see below
 import difflib  # noqa: F401 - see below
 import gc
 import inspect  # noqa: F401 - see below
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-# What the kernel imports when it is first needed is no leak of what needs it first, so it is here before a check.
-from .. import reasons, reporting, search, signals, state, swapping  # noqa: F401 - see above
 from ..registry import PluginState
 from .snapshot import added, counted, key_of, process_facts
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
     from ..kernel import Kernel
     from .snapshot import Facts
+
+
+# What the kernel imports when it is first needed is no leak of what needs it first, so it is there before a check.
+_KERNEL = __name__.partition(".testing")[0]
+for _part in walk_packages(import_module(_KERNEL).__path__, f"{_KERNEL}."):
+    if not _part.name.startswith(f"{_KERNEL}.testing"):
+        import_module(_part.name)
 
 
 class LeakCheck:
