@@ -230,6 +230,8 @@ class EventBus(Routing):
 
     def publish_kernel_event(self, event: KernelEvent) -> None:
         """Deliver one of the kernel's own events. For the kernel alone; plugins are never handed this bus itself."""
+        if not self._signals:
+            return
         route = self._kernel_routes.get(event.topic)
         if route is None:
             route = self._build(event.topic, type(event), event.topic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .context import PluginContext
 from .events import PluginFailed, PluginUnloaded
@@ -10,7 +10,7 @@ from .lifecycle import StepFailure, TakeDown
 from .registry import PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .bus import EventBus
     from .events import KernelEvent
@@ -56,11 +56,9 @@ class Departure:
         self._transitions = transitions
         self._down = TakeDown(loaded)
         self._news = News(bus)
+        self._is_replaced = is_replaced
         self._is_silent = is_same_id
-        # The last one is the next one, so that the end of a step is one deletion.
-        first: list[Callable[[], None]] = [] if is_replaced else [self._tell, self._withdraw]
-        forget = [] if is_same_id else [self._vacate if is_replaced else self._forget]
-        self._steps = [self._tell, self._write_news, *forget, self._down.run, *first]
+        self._taken = 2 if is_replaced else 0  # how many steps
 
     @property
     def failures(self) -> tuple[StepFailure, ...]:
@@ -69,11 +67,11 @@ class Departure:
 
     def run(self) -> None:
         """Take all steps. Called again, it does what was left undone."""
-        while self._steps:
+        while self._taken < len(_STEPS):
             try:
-                while self._steps:
-                    self._steps[-1]()
-                    del self._steps[-1]
+                while self._taken < len(_STEPS):
+                    _STEPS[self._taken](self)
+                    self._taken += 1
             except Exception:
                 raise
             except BaseException as error:  # noqa: BLE001 - an interrupt; raised by the kernel when the change is done
@@ -83,24 +81,41 @@ class Departure:
         self._down.withdraw()
         self._news.add_offers(self._loaded.context)
 
+    def _take_down(self) -> None:
+        self._down.run()
+
     def _forget(self) -> None:
+        if self._is_silent:
+            return
+        if self._is_replaced:
+            self._transitions.vacate(self._loaded)
+            return
         with self._transitions.lock:
             if self._transitions.loaded.get(self._metadata.id) is self._loaded:
                 self._transitions.unbind(self._metadata.id)
                 self._transitions.settle(self._metadata.id, PluginState.REGISTERED, source=None, plugin=None)
                 del self._transitions.loaded[self._metadata.id]
 
-    def _vacate(self) -> None:
-        self._transitions.vacate(self._loaded)
-
     def _write_news(self) -> None:
-        events: list[KernelEvent] = [*failed_events(self._metadata, self._down.failures)]
-        if not self._is_silent:
+        failures = self._down.failures
+        events: list[KernelEvent] = [*failed_events(self._metadata, failures)] if failures else []
+        # Who hears of a failure may begin to listen for the end.
+        if not self._is_silent and (failures or self._bus.hears(PluginUnloaded)):
             events.append(PluginUnloaded(self._metadata.id, self._metadata.version))
-        self._news = News(self._bus, events, self._news.failures)
+        self._news.write(events)
 
     def _tell(self) -> None:
         self._news.tell()
+
+
+_STEPS: Final = (
+    Departure._withdraw,
+    Departure._tell,
+    Departure._take_down,
+    Departure._forget,
+    Departure._write_news,
+    Departure._tell,
+)
 
 
 def failed_events(metadata: PluginMetadata, failures: Iterable[StepFailure]) -> list[PluginFailed]:
@@ -133,6 +148,10 @@ class News:
         self._bus = bus
         self._pending: list[KernelEvent | PluginContext] = [*events]
         self.failures = [] if failures is None else failures
+
+    def write(self, events: list[KernelEvent]) -> None:
+        """Put events in the place of what is to be told."""
+        self._pending = [*events]
 
     def add(self, *events: KernelEvent) -> None:
         """Add events to what is to be told."""

@@ -87,6 +87,7 @@ class Kernel:
             preferences,
             on_missing=self._activate if activate_on_demand else None,
             announce=self._bus.publish_kernel_event,
+            is_heard=self._bus.hears,
         )
         self._registry = PluginRegistry()
         self._transitions = Transitions(self._registry)

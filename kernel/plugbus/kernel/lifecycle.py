@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from .asynchrony import is_async
 from .context import PluginContext
 from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityError
-from .load_cause import ASKED
 from .plugin import Plugin, read_metadata
 from .registry import PluginFailure
 from .values import value
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
     from .plugin import PluginSource
 
 
-@value(frozen=True, slots=True)
 class LoadedPlugin:
-    """A plugin that is up, with what is needed to take it down again.
+    """A plugin that is up, with what is needed to take it down again. No value: two of them are never the same.
 
-    Args:
+    Attributes:
         source: Where it comes from.
         plugin: The plugin itself.
         context: What it did through it is undone at unload.
@@ -41,14 +39,27 @@ class LoadedPlugin:
         load_s: How many seconds it took until ``on_load`` had returned.
     """
 
-    source: PluginSource
-    plugin: Plugin
-    context: PluginContext
-    hooks: Hooks
-    keeper: StateKeeper
-    cause: LoadCause = ASKED
-    began: float = 0.0
-    load_s: float = 0.0
+    __slots__ = ("began", "cause", "context", "hooks", "keeper", "load_s", "plugin", "source")
+
+    def __init__(
+        self,
+        source: PluginSource,
+        plugin: Plugin,
+        context: PluginContext,
+        hooks: Hooks,
+        keeper: StateKeeper,
+        cause: LoadCause,
+        began: float,
+        load_s: float,
+    ) -> None:
+        self.source = source
+        self.plugin = plugin
+        self.context = context
+        self.hooks = hooks
+        self.keeper = keeper
+        self.cause = cause
+        self.began = began
+        self.load_s = load_s
 
 
 @value(frozen=True, slots=True)
@@ -185,30 +196,38 @@ class TakeDown:
         self.loaded = loaded
         self.failures: list[StepFailure] = []
         self._is_called = False
-        self._steps = [self._close, self._undo, self._on_unload, self._save, self._withdraw]
+        self._taken = 0  # how many steps
 
     @property
     def is_withdrawn(self) -> bool:
         """Tell whether the first step is done."""
-        return len(self._steps) < 5
+        return self._taken > 0
 
     def run(self) -> None:
         """Take all steps that were not taken yet."""
-        while self._steps:
-            self._steps[-1]()
+        if not self._taken:
+            self._withdraw()
+        if self._taken == 1:
+            self._save()
+        if self._taken == 2:
+            self._on_unload()
+        if self._taken == 3:
+            self._undo()
+        if self._taken == 4:
+            self._close()
 
     def withdraw(self) -> None:
         """Take the first step alone."""
-        if not self.is_withdrawn:
+        if not self._taken:
             self._withdraw()
 
     def _withdraw(self) -> None:
         self.loaded.context.withdraw()
-        del self._steps[-1]
+        self._taken = 1
 
     def _save(self) -> None:
         save = self.loaded.keeper.save
-        del self._steps[-1]
+        self._taken = 2
         try:
             save(self.loaded)
         except BaseException as error:  # noqa: BLE001 - as below; what was stored before stays
@@ -220,10 +239,10 @@ class TakeDown:
         except BaseException as error:
             if not self._is_called and not isinstance(error, Exception):
                 raise  # an interrupt came before the hook: it is still to be called
-            del self._steps[-1]  # the remaining steps must run; the kernel raises it at the end
+            self._taken = 3  # the remaining steps must run; the kernel raises it at the end
             self.failures.append(StepFailure(self.loaded.context.plugin_id, "on_unload", error))
         else:
-            del self._steps[-1]
+            self._taken = 3
 
     def _call_on_unload(self) -> None:
         self._is_called = True
@@ -232,12 +251,12 @@ class TakeDown:
     def _undo(self) -> None:
         for error in self.loaded.context.close():
             self.failures.append(StepFailure(self.loaded.context.plugin_id, "undo", error))
-        del self._steps[-1]
+        self._taken = 4
 
     def _close(self) -> None:
-        # Not pop(): between the deletion and the call no interrupt can come.
+        # Between the count of this step and the call no interrupt can come.
         close = self.loaded.source.close
-        del self._steps[-1]
+        self._taken = 5
         try:
             close()
         except BaseException as error:  # noqa: BLE001 - the kernel raises it at the end

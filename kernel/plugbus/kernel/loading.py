@@ -229,7 +229,8 @@ class Loading:
     def _announce(self, loaded: LoadedPlugin) -> None:
         metadata = loaded.context.metadata
         loaded.context.announce()
-        self._bus.publish_kernel_event(PluginLoaded(metadata.id, metadata.version))
+        if self._bus.hears(PluginLoaded):
+            self._bus.publish_kernel_event(PluginLoaded(metadata.id, metadata.version))
 
     def _refuse_when_lost(self, metadata: PluginMetadata, failures: Mapping[str, PluginFailure]) -> None:
         """Raise where something that a plugin can't do without has failed; what is optional may."""

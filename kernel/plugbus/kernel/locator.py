@@ -42,6 +42,7 @@ class ServiceLocator(ServiceOffers):
             is, and tell whether it is worth looking again. What it raises goes to the caller.
         announce: Publishes the events ``CapabilityProvided`` and ``CapabilityWithdrawn``; called without a lock, once
             for each change.
+        is_heard: Asked whether anyone hears an event of a class: where not, it is not made. None makes each.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class ServiceLocator(ServiceOffers):
         *,
         on_missing: Callable[[str], bool] | None = None,
         announce: Callable[[KernelEvent], object] | None = None,
+        is_heard: Callable[[type[KernelEvent]], bool] | None = None,
     ) -> None:
-        super().__init__(preferences, announce=announce)
+        super().__init__(preferences, announce=announce, is_heard=is_heard)
         self._on_missing = on_missing
 
     @overload

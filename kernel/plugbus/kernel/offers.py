@@ -26,13 +26,18 @@ class ServiceOffers(ServiceTable):
     Args:
         preferences: Capability or name to the id of the plugin that is to provide it.
         announce: Publishes what changed; called without a lock, once for each change.
+        is_heard: Asked whether anyone hears an event of a class: where not, it is not made. None makes each.
     """
 
     def __init__(
-        self, preferences: Mapping[str, str] | None = None, *, announce: Callable[[KernelEvent], object] | None = None
+        self,
+        preferences: Mapping[str, str] | None = None,
+        *,
+        announce: Callable[[KernelEvent], object] | None = None,
+        is_heard: Callable[[type[KernelEvent]], bool] | None = None,
     ) -> None:
         super().__init__(preferences)
-        self._watches = Watches(announce)
+        self._watches = Watches(announce, is_heard)
         self._builds = Builds()
 
     def provide(

@@ -150,7 +150,7 @@ class PluginRegistry:
     def change(self, plugin_id: str, **facts: Any) -> PluginRecord:
         """Replace facts of a record in one step. For the kernel alone."""
         with self._lock:
-            record = self.record(plugin_id)
+            record = self._records.get(plugin_id) or self.record(plugin_id)
             changed = replace(record, **facts)
             if changed.source is not record.source or changed.candidates is not record.candidates:
                 changed = _settled(changed)

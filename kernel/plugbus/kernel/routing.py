@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from blinker import Signal
 
+    from .events import KernelEvent
     from .routes import RouteKey, Wrapper
     from .signals import EventSignal
     from .unrolling import Call
@@ -52,6 +53,14 @@ class Routing:
         """Tell whether anyone subscribed to exactly this selector."""
         signal = self._signals.get(selector)
         return signal is not None and signal.has_bus_receivers
+
+    def hears(self, kind: type[KernelEvent]) -> bool:
+        """Tell whether an event of the kernel's own would reach anyone: where not, it need not be made."""
+        if not self._signals:
+            return False
+        topic = kind.__name__
+        route = self._kernel_routes.get(topic)
+        return bool(self._build(topic, kind, topic) if route is None else route)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:

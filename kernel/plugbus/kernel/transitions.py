@@ -92,7 +92,11 @@ class Transitions:
                 over in time, and nobody can tell when they will be.
         """
         has_waited = False
+        find, claimed = self._registry.find, self._claimed
         for plugin_id in plugin_ids:
+            record = find(plugin_id)
+            if (record is None or record.state not in MOVING) and plugin_id not in claimed:
+                continue  # most do not move
             while (state := self._moving_state(plugin_id)) is not None:
                 replaced = self._draining_of(plugin_id)
                 if replaced and not with_uses:
@@ -164,6 +168,9 @@ class Transitions:
     def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
         """Remember what a plugin was resolved with: requirement's target to the id that meets it."""
         self._uses[metadata.id] = uses
+        if not metadata.dependencies and not metadata.requires:
+            self._needs.pop(metadata.id, None)
+            return
         needs = self._needs[metadata.id] = tuple([need for need in metadata.requirements if not need.optional])
         for need in needs:
             self._users.setdefault(_target(need), {})[metadata.id] = None
@@ -174,10 +181,12 @@ class Transitions:
             self._uses.pop(plugin_id, None)
             # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
             for need in self._needs.get(plugin_id, ()):
-                users = self._users.get(_target(need), {})
-                users.pop(plugin_id, None)
-                if not users:
-                    self._users.pop(_target(need), None)
+                target = _target(need)
+                users = self._users.get(target)
+                if users is not None:
+                    users.pop(plugin_id, None)
+                    if not users:
+                        self._users.pop(target, None)
             self._needs.pop(plugin_id, None)
 
     def uses(self, plugin_id: str) -> Mapping[str, str]:

@@ -87,10 +87,16 @@ class Watches:
 
     Args:
         publish: Publishes an event of the kernel; without it, watching is all there is.
+        is_heard: Tells whether anyone hears an event of a class; where not, it is not made.
     """
 
-    def __init__(self, publish: Callable[[KernelEvent], object] | None) -> None:
+    def __init__(
+        self,
+        publish: Callable[[KernelEvent], object] | None,
+        is_heard: Callable[[type[KernelEvent]], bool] | None = None,
+    ) -> None:
         self._publish = publish
+        self._is_heard = is_heard
         self._lock = threading.Lock()
         self._watches: dict[str, tuple[Watch, ...]] = {}
 
@@ -121,16 +127,26 @@ class Watches:
                 for watch in self._watches.get(change.key, ()):
                     if not watch.is_once or (change.provided_by is not None and self.remove(watch)):
                         errors += self.call(watch, change)
-        publish = self._publish
-        if publish is not None:
-            for kind, provisions in ((CapabilityProvided, exchange.arriving), (CapabilityWithdrawn, exchange.leaving)):
-                for one in provisions:
-                    try:
-                        publish(kind(str(one.key), one.owner))
-                    except BaseException as error:  # noqa: BLE001 - raised when all were told
-                        errors.append(error)
+        if exchange.arriving:
+            errors += self._announce(CapabilityProvided, exchange.arriving)
+        if exchange.leaving:
+            errors += self._announce(CapabilityWithdrawn, exchange.leaving)
         if errors:
             raise errors[0]
+
+    def _announce(
+        self, kind: type[CapabilityProvided | CapabilityWithdrawn], provisions: tuple[Provision, ...]
+    ) -> list[BaseException]:
+        """Publish an event for each of some provisions; return what that raises."""
+        errors: list[BaseException] = []
+        publish, is_heard = self._publish, self._is_heard
+        if publish is not None and (is_heard is None or is_heard(kind)):
+            for one in provisions:
+                try:
+                    publish(kind(str(one.key), one.owner))
+                except BaseException as error:  # noqa: BLE001 - raised when all were told
+                    errors.append(error)
+        return errors
 
     def call(self, watch: Watch, change: ServiceChange) -> list[BaseException]:
         """Tell one of a change; report what it raises, and return what is no ordinary error."""
