@@ -26,7 +26,7 @@ FOLDER = ROOT / ".mutants"
 TREE = FOLDER / "tree"
 KERNEL = Path("kernel/plugbus/kernel")
 # What these modules do is tested here; other modules are tested by everything that is fast.
-SWAP_TESTS = ("test_leases", "test_swap_drains", "test_swap", "test_swap_faults")
+SWAP_TESTS = ("test_leases", "test_swap_drains", "test_swap", "test_swap_faults", "test_interrupted_steps")
 TESTS = {
     **dict.fromkeys(("retiring", "swapping"), SWAP_TESTS),
     "leases": (*SWAP_TESTS, "test_locator_scopes", "test_locator_lazy"),

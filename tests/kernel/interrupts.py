@@ -40,28 +40,34 @@ def interrupt(place: int, call: Callable[[], object]) -> str:
     where = ""
     entered = 0
 
+    def come_by(frame: FrameType) -> None:
+        nonlocal passed, where
+        passed += 1
+        if passed == place + 1:
+            sys.settrace(None)
+            file = Path(frame.f_code.co_filename).name
+            where = f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+            raise KeyboardInterrupt(where)
+
     def on_call(frame: FrameType, _event: str, _argument: object) -> Any:
         nonlocal entered
         entered += 1
         if frame.f_code.co_filename not in SOURCES:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if is_begun(frame):
+            come_by(frame)
         before: int | None = None
         entered_before = entered
 
         def on_opcode(frame: FrameType, event: str, _argument: object) -> Any:
-            nonlocal before, entered_before, passed, where
+            nonlocal before, entered_before
             if event == "opcode":
                 # What was called last is Python code if a frame was entered meanwhile: that looked for itself.
                 is_place = before is not None and entered_before == entered and is_looking(frame, before)
                 before, entered_before = frame.f_lasti, entered
                 if is_place:
-                    passed += 1
-                    if passed == place + 1:
-                        sys.settrace(None)
-                        file = Path(frame.f_code.co_filename).name
-                        where = f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
-                        raise KeyboardInterrupt(where)
+                    come_by(frame)
             return on_opcode
 
         return on_opcode
@@ -75,6 +81,47 @@ def interrupt(place: int, call: Callable[[], object]) -> str:
     finally:
         sys.settrace(before)
     return where
+
+
+def interrupt_in(function: str, call: Callable[[], object], *, after: str = "", turn: int = 1) -> bool:
+    """Call, and raise ``KeyboardInterrupt`` where a function of the kernel begins; say whether that place was met.
+
+    It is a place of ``interrupt`` that is chosen by name, and found without tracing, so that what runs is measured.
+
+    Args:
+        function: The qualified name of the function.
+        call: What is interrupted; a ``KeyboardInterrupt`` that it raises is caught.
+        after: A built-in that the function calls: the interrupt comes when that has returned, in place of at the begin.
+        turn: The interrupt comes when the place is met for this time, from 1.
+    """
+    left = turn
+
+    def on_event(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal left
+        code = frame.f_code
+        if code.co_qualname != function or code.co_filename not in SOURCES:
+            return
+        if event == "c_return" and getattr(argument, "__name__", "") == after if after else event == "call":
+            left -= 1
+            if not left:
+                sys.setprofile(None)
+                raise KeyboardInterrupt(f"{function} {after}")
+
+    before = sys.getprofile()
+    sys.setprofile(on_event)
+    try:
+        call()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setprofile(before)
+    return left <= 0
+
+
+def is_begun(frame: FrameType) -> bool:
+    """Tell whether a frame is at its beginning, or goes on after a ``yield``; not where it is thrown an error."""
+    code = frame.f_code.co_code
+    return dis.opname[code[frame.f_lasti]] == "RESUME" and code[frame.f_lasti + 1] < 2
 
 
 def is_looking(frame: FrameType, before: int) -> bool:

@@ -107,9 +107,18 @@ class Loading:
                     self._bring_up(claimed, loaded)
                     self._announce(loaded[-1])
         except BaseException:
-            self._claims.let_go(claimed)
-            raise_interrupt(self._unloading.give_back(loaded))
+            try:
+                failures = self._take_back(claimed, loaded)
+            except BaseException:
+                self._take_back(claimed, loaded)  # an interrupt came before the first one began to go
+                raise
+            raise_interrupt(failures)
             raise
+
+    def _take_back(self, claimed: list[PluginMetadata], loaded: list[LoadedPlugin]) -> list[StepFailure]:
+        """Let go of what was not loaded, and unload what was; return what fails on that way."""
+        self._claims.let_go(claimed)
+        return self._unloading.give_back(loaded)
 
     def load_all(self) -> LoadReport:
         """Load what can be loaded of everything that is registered; the rest fails with its reason."""

@@ -82,6 +82,7 @@ class Swap:
         self._is_entered = False
         self._is_registered_here = False
         self._is_switched = False
+        self._is_over = False
         self._needed: list[PluginMetadata] = []
         self._loaded: list[LoadedPlugin] = []
         self._interrupts: list[StepFailure] = []
@@ -116,7 +117,14 @@ class Swap:
                     raise
                 raise
             self._keep(error)
-        return self._see_off(drain_s)
+        while not self._is_over:
+            try:
+                self._see_off(drain_s)
+            except Exception:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below, when the swap is done
+                self._keep(error)
+        return self._report()
 
     def _claim(self) -> Plan:
         """Check everything, and keep others from changing the two plugins meanwhile."""
@@ -246,23 +254,18 @@ class Swap:
             self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
             self._registry.change(self._old_id, state=PluginState.UNLOADING)
 
-    def _see_off(self, drain_s: float) -> SwapReport:
-        """Tell of the switch, and let the old plugin go; an interrupt is raised at the end."""
-        news, retirement = self._news, self._retirement
-        is_done = False
-        while not is_done:
-            try:
-                with self._transitions.changing():
-                    news.tell()
-                    retirement.wait(0.0 if self._interrupts else drain_s)
-                    if not retirement.is_late:
-                        retirement.finish()
-                is_done = True
-            except Exception:
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised below, when the swap is done
-                self._keep(error)
-        failures = (*news.failures, *retirement.failures)
+    def _see_off(self, drain_s: float) -> None:
+        """Tell of the switch, and let the old plugin go; called again after an interrupt."""
+        with self._transitions.changing():
+            self._news.tell()
+            self._retirement.wait(0.0 if self._interrupts else drain_s)
+            if not self._retirement.is_late:
+                self._retirement.finish()
+        self._is_over = True
+
+    def _report(self) -> SwapReport:
+        retirement = self._retirement
+        failures = (*self._news.failures, *retirement.failures)
         raise_interrupt((*self._interrupts, *failures))
         old_version = retirement.old.context.metadata.version
         return SwapReport(self._old_id, self._new.id, old_version, self._new.version, retirement.is_drained, failures)

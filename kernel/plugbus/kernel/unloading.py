@@ -79,14 +79,8 @@ class Unloading:
         """Unload what a failed load had brought up; what fails on that way is reported and returned, not raised.
 
         What other threads or hooks have taken down meanwhile is left alone, and so is what they have come to need.
+        Where an interrupt leaves this call, nothing has begun to go, and it is to be called again.
         """
-        try:
-            return self._give_back(loaded)
-        except BaseException:
-            self._give_back(loaded)  # an interrupt came before the first one began to go
-            raise
-
-    def _give_back(self, loaded: Sequence[LoadedPlugin]) -> list[StepFailure]:
         leaving: dict[str, None] = {}
         claimed: list[str] = []
         failures: list[StepFailure] = []
