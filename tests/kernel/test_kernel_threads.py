@@ -657,3 +657,25 @@ def test_loads_of_a_capabilitys_users_wait_for_the_provider_that_is_on_its_way(p
     second.await_waiting()
     gate.open()
     assert (first.result(), second.result()) == (("giver",), ("user",))
+
+
+@pytest.mark.parametrize("new_id", ["old", "new"])
+def test_a_swap_waits_for_what_the_new_one_needs_and_another_thread_is_loading(
+    new_id: str, pool: ThreadPoolExecutor
+) -> None:
+    kernel = Kernel()
+    gate = Gate()
+    kernel.register(FakePlugin("old"))
+    kernel.register(FakePlugin("needed", on_load=gate))
+    kernel.load("old")
+    load = Caller(pool, lambda: kernel.load("needed"))
+    gate.await_arrival()
+    swap = Caller(pool, lambda: kernel.swap("old", FakePlugin(new_id, "2.0.0", dependencies={"needed": "*"})))
+    swap.await_waiting()
+    assert kernel.list(PluginState.ACTIVE) == ("old",)
+    assert kernel.registry.record("old").metadata.version == "1.0.0"
+    gate.open()
+    assert load.result() == ("needed",)
+    swap.result()
+    assert kernel.list(PluginState.ACTIVE) == tuple(sorted(("needed", new_id)))
+    assert kernel.registry.record(new_id).metadata.version == "2.0.0"

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugbus.kernel import Capability, Event, Kernel, Plugin, PluginFailed, PluginMetadata, PluginState, SwapError
+from plugbus.kernel import (
+    Capability,
+    Event,
+    Kernel,
+    Plugin,
+    PluginFailed,
+    PluginMetadata,
+    PluginState,
+    Requirement,
+    SwapError,
+)
 from plugbus.kernel.testing import FakePlugin, FakeSource, RecordedEvents
 
 if TYPE_CHECKING:
@@ -166,3 +176,41 @@ def test_needs_of_others_that_would_not_be_met_are_found_before_anything_has_run
         world.kernel.swap("old", source)
     assert caught.value.step == "plan"
     assert source.opened == 0
+
+
+@pytest.mark.parametrize("new_id", ["old", "new"])
+def test_a_swap_fails_when_what_the_new_one_needs_was_unloaded_while_it_was_set_up(new_id: str) -> None:
+    world = World()
+    kernel = world.kernel
+    kernel.register(FakePlugin("needed"))
+    kernel.load("needed")
+    before = world.snapshot()
+
+    def unload(ctx: object) -> None:
+        kernel.unload("needed")
+
+    new = FakePlugin(new_id, "2.0.0", dependencies={"needed": "*"}, provides={GIVEN: {"of": "new"}}, on_load=unload)
+    with pytest.raises(SwapError, match=f"'{new_id}' needs 'needed', which was unloaded meanwhile") as caught:
+        kernel.swap("old", new)
+    assert caught.value.step == "switch"
+    kernel.load("needed")
+    assert world.snapshot() == before
+    assert new.calls == ["on_load"]
+    world.assert_swappable(new_id)
+
+
+@pytest.mark.parametrize("new_id", ["old", "new"])
+def test_what_the_new_one_can_do_without_may_be_unloaded_while_it_is_set_up(new_id: str) -> None:
+    world = World()
+    kernel = world.kernel
+    kernel.register(FakePlugin("useful"))
+    kernel.load("useful")
+    new = FakePlugin(
+        new_id,
+        "2.0.0",
+        requires=[Requirement("useful", optional=True)],
+        provides={GIVEN: {"of": "new"}},
+        on_load=lambda ctx: kernel.unload("useful"),
+    )
+    assert kernel.swap("old", new).is_drained
+    assert kernel.list(PluginState.ACTIVE) == (new_id,)
