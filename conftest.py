@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,9 @@ settings.register_profile("quick", max_examples=10, stateful_step_count=15)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give whole files to the workers of ``-n``: the blocks of a page build on each other."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Under a shell's "&" Ctrl-C is ignored, also by what tests start to see how it ends.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "dist", "no") == "load":
         config.option.dist = "loadfile"
 

@@ -51,12 +51,15 @@ def test_a_promise_that_breaks_is_named_and_ends_with_code_1() -> None:
 
 def test_ctrl_c_ends_the_demonstration_in_order() -> None:
     # Without another process group the signal would meet the tests, too.
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(  # noqa: S603 - our own program
         [*SWAP, "--json", "--swaps", "1000000"], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    time.sleep(2)  # it is somewhere in the midst then: each place is a good one
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
+    ) as process:
+        try:
+            time.sleep(2)  # it is somewhere in the midst then: each place is a good one
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     found = json.loads(printed)
     assert found["is_interrupted"]
     assert (found["failures"], found["half_swapped"], found["orders_lost"], found["orders_twice"]) == (0, 0, 0, 0)

@@ -73,6 +73,8 @@ def interrupt(place: int, call: Callable[[], object]) -> str:
         return on_opcode
 
     before = sys.gettrace()
+    # Python 3.12 looks when tracing begins whether any frame wants opcodes: the first one that does comes too late.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(on_call)
     try:
         call()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -196,28 +195,20 @@ def spawn(place: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
         def start(*argv: str) -> subprocess.Popen[str]:
             command = [sys.executable, "-m", "plugbus.plugins.cli", "--plugins", "plugs", *argv]
-            # Under a shell's "&" the tests run with SIGINT ignored, and what they start would too.
-            inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
-            try:
-                process = _open(command, place)
-            finally:
-                signal.signal(signal.SIGINT, inherited)
-            stack.enter_context(process)
+            process = stack.enter_context(
+                subprocess.Popen(  # noqa: S603 - this interpreter, with the arguments of a test
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=place,
+                    start_new_session=True,
+                )
+            )
             stack.callback(process.kill)
             return process
 
         yield start
-
-
-def _open(command: list[str], place: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - this interpreter, with the arguments of a test
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        start_new_session=True,
-    )
 
 
 @pytest.fixture
