@@ -100,6 +100,8 @@ class Capability(str, Generic[T]):
         contract = self.contract
         if contract is None or contract is object:
             return
+        if not getattr(contract, "_is_protocol", False) and isinstance(provided, contract):
+            return
         faults = tuple(_faults(contract, provided))
         if faults:
             raise ContractError(str(self), contract.__qualname__, type(provided).__qualname__, faults)

@@ -90,7 +90,8 @@ class Holdings:
             leaving = () if replacing is None else replacing._give_up()
             try:
                 arriving = tuple(self._provisions.values())
-                self._services.switch(leaving, arriving)
+                if leaving or arriving:
+                    self._services.switch(leaving, arriving)
             except Exception:
                 if replacing is not None:
                     replacing._take_back()
@@ -113,7 +114,8 @@ class Holdings:
             self._phase = "closing"
             provisions = tuple(self._provisions.values())
             self._held_back.clear()
-            self._left += tuple(one for one in provisions if one not in self._left)
+            if provisions:
+                self._left += tuple([one for one in provisions if one not in self._left])
         if self._subscriptions is not None:
             self._bus.exchange(self._live_subscriptions(), ())
         while self._watches:
@@ -121,11 +123,12 @@ class Holdings:
             del self._watches[-1]
         with self._lock:
             if self._withdrawal is None:
-                visible = tuple(one for one in provisions if one in self._services.providers(one.key))
+                visible = tuple([one for one in provisions if one in self._services.providers(one.key)])
                 self._withdrawal = Exchange(visible, ())
                 self._untold += (self._withdrawal,)
-            self._services.switch(provisions, ())
-            self._provisions.clear()
+            if provisions:
+                self._services.switch(provisions, ())
+                self._provisions.clear()
         return provisions
 
     def announce(self) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .errors import PluginExistsError, PluginNotFoundError, PluginStateError, PluginTypeError, near_names
-from .values import replace, value
+from .values import replace, value, with_facts
 from .versions import parse_version
 
 if TYPE_CHECKING:
@@ -149,11 +149,18 @@ class PluginRegistry:
 
     def change(self, plugin_id: str, **facts: Any) -> PluginRecord:
         """Replace facts of a record in one step. For the kernel alone."""
+        return self.change_to(plugin_id, facts)
+
+    def change_to(self, plugin_id: str, facts: dict[str, Any]) -> PluginRecord:
+        """Replace facts of a record in one step, as ``change``. For the kernel alone."""
         with self._lock:
             record = self._records.get(plugin_id) or self.record(plugin_id)
-            changed = replace(record, **facts)
-            if changed.source is not record.source or changed.candidates is not record.candidates:
+            changed: PluginRecord = with_facts(record, facts)
+            if "source" in facts or "candidates" in facts:
                 changed = _settled(changed)
+            if changed.metadata is record.metadata:
+                self._records[plugin_id] = changed
+                return changed
             return self._put(plugin_id, record, changed)
 
     def replace(

@@ -47,11 +47,14 @@ class ServiceTable:
         if not leaving and not arriving:
             return Exchange((), ())
         with self._lock:
+            if not leaving and len(arriving) == 1 and arriving[0].key not in self._provisions:
+                self._put(arriving[0].key, arriving)  # most of what is provided is the first, and the only one
+                return Exchange((), arriving)
             changed: dict[str, tuple[Provision, ...]] = {}
             gone: list[Provision] = []
             for one in leaving:
                 present = changed.get(one.key, self._provisions.get(one.key, ()))
-                staying = tuple(entry for entry in present if entry is not one)
+                staying = tuple([entry for entry in present if entry is not one])
                 if len(staying) < len(present):
                     gone.append(one)
                 changed[one.key] = staying

@@ -161,7 +161,8 @@ class Transitions:
     def settle(self, plugin_id: str, state: PluginState, **facts: object) -> None:
         """Give a moving plugin its next state, and wake those who wait for it."""
         with self.lock:
-            self._registry.change(plugin_id, state=state, **facts)
+            facts["state"] = state
+            self._registry.change_to(plugin_id, facts)
             if self._waiting:
                 self._settled.notify_all()
 
@@ -173,7 +174,12 @@ class Transitions:
             return
         needs = self._needs[metadata.id] = tuple([need for need in metadata.requirements if not need.optional])
         for need in needs:
-            self._users.setdefault(_target(need), {})[metadata.id] = None
+            target = _target(need)
+            users = self._users.get(target)
+            if users is None:
+                self._users[target] = {metadata.id: None}
+            else:
+                users[metadata.id] = None
 
     def unbind(self, plugin_id: str) -> None:
         """Forget what a plugin uses."""
