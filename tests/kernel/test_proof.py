@@ -1086,3 +1086,133 @@ def test_the_c_part_of_a_module_is_never_looked_into(app: Any, monkeypatch: pyte
     assert not proof.is_clean
     assert FunctionType in asked
     assert ModuleType not in asked
+
+
+def test_what_lies_in_the_globals_of_others_is_not_the_plugins(app: Any) -> None:
+    code = """
+        def load(plugin, ctx):
+            plugin.space = host_app.made.pop()
+            host_app.leaked = plugin
+        """
+    namespace: dict[str, Any] = {"__name__": "unlisted"}
+    exec("", namespace)  # noqa: S102 - makes them the globals of a module
+    with open(app.path, "w") as namespace["file"]:  # noqa: PTH123 - as hosts do
+        app.made = [namespace]
+        del namespace
+        proof = prove(code)
+    assert {one.kind for one in proof.leftovers} == {LeftoverKind.PLUGIN}, str(proof)
+
+
+def test_what_the_annotations_of_a_function_hold_is_named_with_the_function(app: Any) -> None:
+    proof = prove("def load(plugin, ctx): host_app.plain.__annotations__['thing'] = Thing()")
+    assert "held by value of key 'thing' of a dict, in attribute of function" in str(proof), str(proof)
+
+
+def test_the_variables_of_a_class_body_that_unloads_are_kept(app: Any) -> None:
+    kernel = Kernel()
+    kernel.register(ModuleSource("def load(plugin, ctx): pass"))
+    kernel.load("leaky")
+
+    class Body:
+        before = "kept"
+        proof = kernel.unload("leaky", prove=True)
+
+    assert Body.before == "kept"
+    assert Body.proof.is_clean
+
+
+def test_a_package_of_the_host_under_a_name_of_the_plugin_is_told_once(app: Any) -> None:
+    app.package = ModuleType("host_package")
+    app.package.__path__ = ["/nowhere/host"]
+    code = "def load(plugin, ctx): sys.modules['proved_leaky.own'] = host_app.package"
+    (leftover,) = prove(code).leftovers
+    assert leftover.description == "sys.modules entry 'proved_leaky.own'"
+
+
+def test_what_a_functions_own_globals_hold_is_named_with_the_function(app: Any) -> None:
+    namespace: dict[str, Any] = {"__name__": "unlisted"}
+    exec("def call(): pass", namespace)  # noqa: S102 - a function of a module that is in no list
+    app.call = namespace["call"]
+    proof = prove("def load(plugin, ctx): host_app.call.__globals__['thing'] = Thing()")
+    assert "globals of function unlisted.call" in str(proof), str(proof)
+
+
+def test_a_thread_that_waits_to_run_a_function_of_the_plugin_is_named(app: Any) -> None:
+    class Late(threading.Thread):
+        def run(self) -> None:
+            app.stop.wait()
+            super().run()
+
+    app.Late = Late
+    proof = prove("def work(): pass\ndef load(plugin, ctx): host_app.Late(target=work, name='late').start()")
+    assert LeftoverKind.THREAD in {one.kind for one in proof.leftovers}
+    assert "thread 'late' runs" in str(proof)
+
+
+def test_an_entry_of_sys_modules_that_is_no_module_is_passed_over(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "proved_no_module", Stash())
+    assert prove("def load(plugin, ctx): pass").is_clean
+
+
+def test_nothing_is_asked_of_asyncio_where_nobody_has_imported_it(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "asyncio")
+    assert prove("def load(plugin, ctx): pass").is_clean
+
+
+def test_a_provided_object_of_an_own_class_without_weak_references_is_told_once(app: Any) -> None:
+    proof = prove(
+        """
+        class Slim: __slots__ = ("x",)
+        def load(plugin, ctx):
+            slim = Slim()
+            slim.x = []
+            ctx.register_service("s", slim)
+            host_app.leaked = slim
+        """
+    )
+    (leftover,) = proof.leftovers
+    assert (leftover.kind, leftover.description) == (LeftoverKind.OBJECT, "Slim")
+
+
+def test_a_thread_of_the_plugin_that_unloads_it_is_not_waited_for(app: Any) -> None:
+    kernel = Kernel()
+    proofs: list[UnloadProof] = []
+    loaded = threading.Event()
+
+    def unload() -> None:
+        loaded.wait(30)
+        proofs.append(kernel.unload("leaky", prove=True))
+
+    app.unload = unload
+    code = """
+        import threading
+        def load(plugin, ctx):
+            plugin.thread = threading.Thread(target=host_app.unload, name="own")
+            plugin.thread.start()
+        """
+    kernel.register(ModuleSource(code))
+    kernel.load("leaky")
+    (thread,) = (one for one in threading.enumerate() if one.name == "own")
+    loaded.set()
+    thread.join(30)
+    assert len(proofs) == 1
+    assert kernel.list(PluginState.ACTIVE) == ()
+
+
+def test_garbage_that_makes_more_garbage_is_collected_so_often_and_no_more(app: Any) -> None:
+    class Endless:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            if app.is_endless:
+                Endless()
+
+    app.is_endless = True
+    Endless()
+    try:
+        proof = prove("def load(plugin, ctx): pass")
+    finally:
+        app.is_endless = False
+        gc.collect()
+    assert proof.is_clean

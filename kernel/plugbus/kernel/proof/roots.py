@@ -70,8 +70,6 @@ class Roots:
         if issubclass(kind, type):
             name = name_of_class(holder, self._ownership)  # type: ignore[arg-type] # as above
             return Root("", LeftoverKind.FINALIZER if name == "weakref.finalize" else None)
-        if issubclass(kind, ModuleType):
-            return Root("")
         for place, name, found in _LIBRARY:
             loaded = sys.modules.get(place)
             if loaded is not None and issubclass(kind, vars(loaded).get(name, ())):

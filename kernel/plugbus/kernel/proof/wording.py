@@ -97,8 +97,6 @@ def describe_hold(held: object, holder: object, beyond: object, ownership: Owner
         bases = map(id, type.__dict__["__bases__"].__get__(holder))
         how = "base" if id(held) in bases else _attribute(held, vars(holder))
         return f"{how} of class {name_of_class(holder, ownership)}"  # type: ignore[arg-type] # as above
-    if issubclass(kind, ModuleType):
-        return f"{_attribute(held, attributes_of(holder) or {})} of module {describe_object(holder, ownership)}"
     name = getattr(type(holder), "__qualname__", "")
     code = getattr(holder, "gi_code", None) or getattr(holder, "cr_code", None) if name in _SUSPENDED else None
     if code is not None:
