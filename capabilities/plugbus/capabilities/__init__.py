@@ -4,10 +4,8 @@ from .actions import (
     ACTION,
     Action,
     ActionCall,
-    ActionLogger,
     BaseAction,
     NoResult,
-    RuntimeContext,
     action_names,
     find_action,
     validate_params,
@@ -15,6 +13,7 @@ from .actions import (
 )
 from .cancellation import CancellationToken
 from .config import plugin_config
+from .context import ActionLogger, RuntimeContext
 from .datasets import (
     BUILT_IN_CONVERTERS,
     CONVERTER,

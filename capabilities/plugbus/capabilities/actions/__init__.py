@@ -1,7 +1,6 @@
 """Actions: work with validated parameters and a validated result."""
 
 from .action import BaseAction, NoResult
-from .context import ActionLogger, RuntimeContext
 from .invocation import ActionCall
 from .offer import ACTION, Action, action_names, find_action
 from .validation import validate_params, validate_result
@@ -10,10 +9,8 @@ __all__ = [
     "ACTION",
     "Action",
     "ActionCall",
-    "ActionLogger",
     "BaseAction",
     "NoResult",
-    "RuntimeContext",
     "action_names",
     "find_action",
     "validate_params",

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..context import ActionLogger, RuntimeContext
     from ..types import DataType
-    from .context import ActionLogger, RuntimeContext
 
 P = TypeVar("P", bound=BaseModel)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ..context import RuntimeContext
 from ..errors import WorkCancelledError
 from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
-from .context import RuntimeContext
 from .validation import validate_params, validate_result
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..actions.context import ActionLogger
+    from ..context import ActionLogger
     from .spec import RunSpec
     from .tracking import RunTracking
 

@@ -10,7 +10,7 @@ from time import monotonic
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..actions.context import RuntimeContext
+from ..context import RuntimeContext
 from ..errors import WorkCancelledError
 from ..events import MetricsRecorded, RunEnded, RunStarted, encode_value
 from .context import RunContext

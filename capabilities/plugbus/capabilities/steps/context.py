@@ -11,8 +11,8 @@ from .plain import is_plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..actions import RuntimeContext
     from ..cancellation import CancellationToken
+    from ..context import RuntimeContext
     from ..events import LogLevel
     from .result import StepResult
 

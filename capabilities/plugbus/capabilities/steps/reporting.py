@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..events import StepCompleted, StepFailed, StepRollbackFailed, StepRolledBack, StepSkipped, StepStarted
 
 if TYPE_CHECKING:
-    from ..actions import RuntimeContext
+    from ..context import RuntimeContext
     from .context import BaseStepContext
 
 
