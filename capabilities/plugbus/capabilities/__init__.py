@@ -1,5 +1,9 @@
 """The domain's words: actions, executors, runs, events of work, labels, steps, streams, data types, datasets."""
 
+from typing import TYPE_CHECKING
+
+from plugbus.kernel import import_late
+
 from .actions import (
     ACTION,
     Action,
@@ -216,6 +220,12 @@ from .types import (
     provide_type,
 )
 
+# What many hosts never name is imported when it is first asked for.
+if TYPE_CHECKING:
+    from .actions import WorkflowAction, WorkflowContext
+else:
+    __getattr__ = import_late(__name__, actions=("WorkflowAction", "WorkflowContext"))
+
 __all__ = [
     "ACTION",
     "BUILT_IN_CONVERTERS",
@@ -397,6 +407,8 @@ __all__ = [
     "ValidationStep",
     "WorkCancelledError",
     "WorkEvent",
+    "WorkflowAction",
+    "WorkflowContext",
     "YOLODataset",
     "YOLOReader",
     "YOLOWriter",

@@ -219,6 +219,7 @@ __all__ = [
     "VersionRange",
     "VersionRangeError",
     "Withdrawal",
+    "import_late",
     "parse_range",
     "parse_version",
     "resolve",
