@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..backend import BackendClient
     from ..cancellation import CancellationToken
     from ..runs.context import RunContext
+    from ..storage import Storage
     from .action import BaseAction
 
 
@@ -35,6 +37,8 @@ class ActionCall:
         env: Settings from outside.
         run: The run that this job is part of.
         cancellation: Says when the action is to stop; it works within one process.
+        client: The backend that the action may use.
+        storage: Where the files of the platform are.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -44,6 +48,8 @@ class ActionCall:
     env: Mapping[str, Any] = field(default_factory=dict)
     run: RunContext | None = None
     cancellation: CancellationToken | None = None
+    client: BackendClient | None = None
+    storage: Storage | None = None
 
     @property
     def label(self) -> str:
@@ -65,7 +71,13 @@ class ActionCall:
         params = validate_params(action_cls, self.params, name=label)
         # A copy: what an action writes into its settings is not for the next one.
         ctx = RuntimeContext(
-            env=dict(self.env), job_id=self.job_id, publish=publish, run=self.run, cancellation=self.cancellation
+            env=dict(self.env),
+            job_id=self.job_id,
+            client=self.client,
+            publish=publish,
+            run=self.run,
+            cancellation=self.cancellation,
+            storage=self.storage,
         )
         publish(ActionStarted(self.job_id, label))
         start = monotonic()

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..backend import BackendClient
     from ..cancellation import CancellationToken
     from ..runs.context import RunContext
+    from ..storage import Storage
     from .logger import ActionLogger
 
 
@@ -31,23 +33,25 @@ class RuntimeContext:
         logger: Where messages go; the event bus by default.
         env: Settings from outside, such as keys and hosts. Only what the host passed, never the process's environment.
         job_id: The job that this is; inside a run it is the run's id.
-        client: The backend's client, where the host has one.
+        client: The backend, where the host has one.
         agent_client: The cluster agent's client, where the host has one.
         checkpoint: What is known of the pretrained model to start from.
         publish: Where events go.
         run: The run that this job is part of, with its artifact directory and tracking.
         cancellation: Says when the job is to stop; None where nobody can stop it.
+        storage: Where files of the platform are, where the host has a place for them.
     """
 
     logger: ActionLogger = field(default=None)  # type: ignore[assignment] # made in __post_init__, where the job is known
     env: Mapping[str, Any] = field(default_factory=dict)
     job_id: str | None = None
-    client: object | None = None
+    client: BackendClient | None = None
     agent_client: object | None = None
     checkpoint: Mapping[str, Any] | None = None
     publish: Callable[[Event], None] = discard
     run: RunContext | None = None
     cancellation: CancellationToken | None = None
+    storage: Storage | None = None
     _is_log_ended: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +68,32 @@ class RuntimeContext:
         if self.run is None:
             raise NoRunError(self.job_id or "")
         return self.run
+
+    @property
+    def current_backend(self) -> BackendClient:
+        """Return the backend.
+
+        Raises:
+            BackendUnavailableError: The job was given none.
+        """
+        if self.client is None:
+            from ..backend import BackendUnavailableError  # asked for by few jobs
+
+            raise BackendUnavailableError(self.job_id or "")
+        return self.client
+
+    @property
+    def current_storage(self) -> Storage:
+        """Return the storage.
+
+        Raises:
+            StorageUnavailableError: The job was given none.
+        """
+        if self.storage is None:
+            from ..storage import StorageUnavailableError  # asked for by few jobs
+
+            raise StorageUnavailableError(self.job_id or "")
+        return self.storage
 
     @property
     def is_heard(self) -> bool:

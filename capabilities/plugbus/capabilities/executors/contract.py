@@ -75,7 +75,8 @@ class Executor(ABC):
         Args:
             action_cls: The action.
             params: Its parameters.
-            known: What else an ``ActionCall`` takes: ``name``, ``job_id``, ``env``, ``run``, ``cancellation``.
+            known: What else an ``ActionCall`` takes: ``name``, ``job_id``, ``env``, ``run``, ``cancellation``,
+                ``client``, ``storage``.
         """
         return self.submit(ActionCall(action_cls, params, **known)).result()
 

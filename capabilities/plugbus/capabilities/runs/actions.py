@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from plugbus.kernel import ServiceNotFoundError
 
 from ..actions import Action, ActionCall, find_action, validate_params
+from ..backend.client import BACKEND
 from ..events import encode_value
 from ..executors import EXECUTOR
+from ..storage.contract import STORAGE
 from .runner import RunEngine
 from .spec import PluginInfo, RunSpec
 from .tracking import TRACKING
@@ -73,6 +75,7 @@ class ActionRunner:
         action_cls = find_action(services, name)
         valid = validate_params(action_cls, params, name=name)
         chosen = self._executor(executor)
+        client, storage = services.find(BACKEND), services.find(STORAGE)
         engine = RunEngine(self._store, services.get(TRACKING), self._kernel.bus)
         plugin_key, _, pipeline = name.rpartition(".")
         seed = getattr(valid, "seed", None)
@@ -87,7 +90,9 @@ class ActionRunner:
 
         def work(spec: RunSpec, /, *, context: RunContext) -> Mapping[str, Any]:
             context.tracking.log_params(_flat(spec.data_spec))
-            call = ActionCall(action_cls, valid, name, context.run_id, env or {}, context, cancellation)
+            call = ActionCall(
+                action_cls, valid, name, context.run_id, env or {}, context, cancellation, client, storage
+            )
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}
 

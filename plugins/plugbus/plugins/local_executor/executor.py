@@ -59,6 +59,8 @@ class LocalExecutor(Executor):
             call.env or self._env,
             call.run,
             call.cancellation,
+            call.client,
+            call.storage,
         )
         try:
             result = here.run_here(publish or self._publish)
