@@ -217,6 +217,9 @@ def test_a_bottomless_object_ends() -> None:
                 ("level", "warning"),
                 ("message", "text"),
                 ("is_for_developers", False),
+                ("code", None),
+                ("language", None),
+                ("fields", {}),
             ],
         ),
         (

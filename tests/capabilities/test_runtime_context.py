@@ -101,11 +101,19 @@ class TestMessages:
         ctx.log_message("text", level.value)
         assert [event.level for event in events] == [level, level]
 
-    def test_with_a_level_that_is_none_are_refused(self) -> None:
+    def test_have_a_level_in_any_case_and_by_the_names_of_the_standard_library(self) -> None:
         ctx, events = context()
-        with pytest.raises(ValueError, match="loud"):
-            ctx.log_message("text", "loud")
-        assert events == []
+        for level in ("ERROR", "Warn", "fatal"):
+            ctx.log_message("text", level)
+        assert [event.level for event in events] == [LogLevel.ERROR, LogLevel.WARNING, LogLevel.CRITICAL]
+
+    def test_with_a_level_that_is_none_are_seen_all_the_same(self, caplog: pytest.LogCaptureFixture) -> None:
+        ctx, events = context()
+        no_level: Any = 7.5
+        ctx.log_message("text", "loud")
+        ctx.log_message("text", no_level)
+        assert [event.level for event in events] == [LogLevel.WARNING] * 2
+        assert "'loud' is no level of messages" in caplog.text
 
 
 class Unspeakable:
@@ -211,8 +219,8 @@ class TestLog:
         ctx.log_dev_event("cache {missed}", {"key": "a"})
         ctx.log_dev_event("again")
         assert events == [
-            EventLogged("job", "dev_event", {"message": "cache {missed}", "data": {"key": "a"}}),
-            EventLogged("job", "dev_event", {"message": "again", "data": {}}),
+            EventLogged("job", "dev_event", {"message": "cache {missed}", "data": {"key": "a"}}, None, LogLevel.DEBUG),
+            EventLogged("job", "dev_event", {"message": "again", "data": {}}, None, LogLevel.DEBUG),
         ]
 
     def test_ends_once(self) -> None:

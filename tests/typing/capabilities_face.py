@@ -44,6 +44,7 @@ from plugbus.capabilities import (
     NoResult,
     Orchestrator,
     PluginCapability,
+    PluginEnvironment,
     PluginEvent,
     RunContext,
     RunDirectory,
@@ -95,6 +96,9 @@ class Train(BaseAction[Params]):
         assert_type(self.params, Params)
         assert_type(self.params.epochs, int)
         assert_type(self.ctx, RuntimeContext)
+        assert_type(self.ctx.env.get_int("SIZE"), int)
+        assert_type(self.ctx.env.get_str("NAME", default=None), str | None)
+        assert_type(RuntimeContext(env={"SIZE": 3}).env, PluginEnvironment)
         assert_type(self.ctx.current_run, RunContext)
         self.set_progress(1, None, "train")
         self.set_metrics({"loss": 0.5}, step=1)

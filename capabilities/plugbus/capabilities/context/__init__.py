@@ -1,6 +1,23 @@
-"""What a job offers to its action: logger, settings, progress, its run."""
+"""What a job offers to its action: logger, settings, messages, progress, its run."""
 
+from .env import PluginEnvironment
+from .errors import MessageDefinitionError, SettingNotFoundError, SettingsFileError, SettingValueError
 from .logger import ActionLogger
+from .messages import LocalizedMessage, LogMessageCode, MessageCatalogue, Messages, find_messages, provide_messages
 from .runtime import RuntimeContext
 
-__all__ = ["ActionLogger", "RuntimeContext"]
+__all__ = [
+    "ActionLogger",
+    "LocalizedMessage",
+    "LogMessageCode",
+    "MessageCatalogue",
+    "MessageDefinitionError",
+    "Messages",
+    "PluginEnvironment",
+    "RuntimeContext",
+    "SettingNotFoundError",
+    "SettingValueError",
+    "SettingsFileError",
+    "find_messages",
+    "provide_messages",
+]

@@ -61,6 +61,10 @@ def _structure(value: Any, around: tuple[int, ...]) -> Any:
     if isinstance(value, BaseException):
         return {"error": f"{type(value).__module__}.{type(value).__qualname__}", "message": _text(value, str)}
     if isinstance(value, Mapping):
+        # Settings say themselves what may be shown of them.
+        shown = getattr(value, "masked", None)
+        if callable(shown):
+            value = shown()
         encoded: dict[str, Any] = {}
         for key, one in value.items():
             name = str(key)

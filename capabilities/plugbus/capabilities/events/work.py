@@ -23,6 +23,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
     CRITICAL = "critical"
 
+    @classmethod
+    def _missing_(cls, value: object) -> LogLevel | None:
+        """Read a level in any case, and ``warn`` and ``fatal`` as the standard library does."""
+        text = str(value).strip().lower()
+        text = {"warn": "warning", "fatal": "critical"}.get(text, text)
+        return next((one for one in cls if one.value == text), None)
+
 
 @dataclass(frozen=True, slots=True)
 class WorkEvent(Event):
@@ -83,6 +90,30 @@ class ProgressReported(WorkEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressPlanned(WorkEvent):
+    """It is known of which categories work consists.
+
+    Args:
+        weights: Category to how much it is of the whole; the weights count by their shares of their sum.
+        done: Those of them that were done before, by work that is taken up again.
+    """
+
+    weights: Mapping[str, float]
+    done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressFailed(WorkEvent):
+    """A category of work failed, or all of it that was under way; the job itself may go on.
+
+    Args:
+        category: The category; None for all that was under way.
+    """
+
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsRecorded(WorkEvent):
     """Values were measured.
 
@@ -99,11 +130,23 @@ class MetricsRecorded(WorkEvent):
 
 @dataclass(frozen=True, slots=True)
 class MessageLogged(WorkEvent):
-    """A message for people."""
+    """A message for people.
+
+    Args:
+        level: How much it matters.
+        message: The text, in ``language``, with ``fields`` filled in.
+        is_for_developers: Whether it is of use to developers alone.
+        code: What it says, whatever the language; None for a text that was written as it is.
+        language: The language of the text, such as ``en``; None where that is not known.
+        fields: What was filled in, by name, as plain data.
+    """
 
     level: LogLevel
     message: str
     is_for_developers: bool = False
+    code: str | None = None
+    language: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +157,13 @@ class EventLogged(WorkEvent):
         name: What happened.
         data: The facts, as plain data.
         file: A file that belongs to it.
+        level: How much it matters.
     """
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
     file: str | None = None
+    level: LogLevel = LogLevel.INFO
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..cancellation import CancellationToken
-    from ..context import RuntimeContext
+    from ..context import LogMessageCode, RuntimeContext
     from ..events import LogLevel
     from .result import StepResult
 
@@ -82,10 +82,18 @@ class BaseStepContext:
         if self.runtime_ctx is not None:
             self.runtime_ctx.log(event, data, file)
 
-    def log_message(self, message: str, level: LogLevel | str = "info") -> None:
-        """Tell people something."""
+    def log_message(
+        self,
+        message: str | LogMessageCode | Mapping[str, str],
+        /,
+        level: LogLevel | str | None = None,
+        *,
+        language: str | None = None,
+        **fields: object,
+    ) -> None:
+        """Tell people something, as ``RuntimeContext.log_message`` does."""
         if self.runtime_ctx is not None:
-            self.runtime_ctx.log_message(message, level)
+            self.runtime_ctx.log_message(message, level, language=language, **fields)
 
     def save_state(self) -> Mapping[str, Any]:
         """Return what has to be kept in a checkpoint, as plain data.
