@@ -21,9 +21,12 @@ from plugbus.capabilities import (
     ActionDefinitionError,
     ActionFailed,
     ActionNotFoundError,
+    ActionPolicyError,
     ActionStarted,
+    ActionTimeoutError,
     BaseAction,
     EventLogged,
+    LogLevel,
     MessageLogged,
     MetricsRecorded,
     NoResult,
@@ -36,6 +39,7 @@ from plugbus.capabilities import (
     validate_params,
     validate_result,
 )
+from plugbus.capabilities.enums import PluginCategory
 from plugbus.kernel import AmbiguousServiceError, Capability, ContractError, Event, ServiceLocator
 
 
@@ -72,6 +76,54 @@ def model_of(action: Any) -> object:
 def run(call: ActionCall) -> tuple[Any, list[Event]]:
     events: list[Event] = []
     return call.run_here(events.append), events
+
+
+class Later(BaseModel):
+    depth: int = 1
+
+
+class Holder:
+    class Inner(BaseModel):
+        pass
+
+
+def forward(name: str) -> type[BaseAction[Any]]:
+    base: Any = BaseAction
+
+    class Forward(base[name]):  # type: ignore[misc] # a name that is known when it runs
+        action_name = "forward"
+
+        def execute(self) -> None: ...
+
+    return Forward
+
+
+class TestWhatAClassSaysOfItself:
+    def test_category_is_open_by_default(self) -> None:
+        assert SizeAction.category is None
+
+    @pytest.mark.parametrize("given", [PluginCategory.NEURAL_NET, "neural_net"])
+    def test_category_is_one_of_the_kinds(self, given: Any) -> None:
+        class Train(SizeAction):
+            category = given
+
+        assert Train.category is PluginCategory.NEURAL_NET
+
+    @pytest.mark.parametrize(
+        ("given", "tail"), [("neural-net", "did you mean 'neural_net'"), ("zzz", "there are neural_net, export")]
+    )
+    def test_category_that_is_unknown_is_refused_with_the_class(self, given: Any, tail: str) -> None:
+        with pytest.raises(ActionDefinitionError, match=tail):
+
+            class Train(SizeAction):
+                category = given
+
+    def test_policy_is_one(self) -> None:
+        seconds: Any = 3
+        with pytest.raises(ActionDefinitionError, match="its policy 3 is no ActionPolicy"):
+
+            class Timed(SizeAction):
+                policy = seconds
 
 
 class TestParamsModel:
@@ -174,12 +226,77 @@ class TestParamsModel:
             "write BaseAction[YourParams], or set params_model"
         )
 
-    def test_given_as_text_is_missing(self) -> None:
-        class Forward(BaseAction["Params"]):
+    def test_given_as_text_is_found_in_the_module(self) -> None:
+        class Forward(BaseAction["Later"]):
             def execute(self) -> None: ...
 
-        with pytest.raises(ActionDefinitionError, match="Forward"):
-            validate_params(Forward, {})
+        assert validate_params(Forward, {}) == Later()
+        assert model_of(Forward) is Later
+        assert Forward.__dict__["params_model"] is Later, "it was looked up once"
+
+    def test_given_as_text_is_found_in_the_class_first(self) -> None:
+        class Own(BaseAction["Params"]):
+            class Params(BaseModel):
+                own: int = 3
+
+            def execute(self) -> None: ...
+
+        assert model_of(Own) is Own.Params
+
+    def test_given_as_text_with_dots_is_found_inside(self) -> None:
+        class Dotted(BaseAction["Holder.Inner"]):
+            def execute(self) -> None: ...
+
+        assert model_of(Dotted) is Holder.Inner
+
+    def test_given_as_text_is_inherited(self) -> None:
+        class Forward(BaseAction["Later"]):
+            def execute(self) -> None: ...
+
+        class Derived(Forward):
+            pass
+
+        assert model_of(Derived) is Later
+        assert "params_model" not in Derived.__dict__
+
+    def test_given_as_text_to_a_generic_base_is_found(self) -> None:
+        class Middle(BaseAction[P]):
+            def execute(self) -> None: ...
+
+        class Forward(Middle["Later"]):
+            pass
+
+        assert model_of(Forward) is Later
+
+    @pytest.mark.parametrize(
+        ("make", "why"),
+        [
+            (lambda: forward("Nowhere"), "its parameter model 'Nowhere' is not there; define it in module"),
+            (lambda: forward("Holder.Nowhere"), "its parameter model 'Holder.Nowhere' is not there"),
+            (lambda: forward("copy"), "which is no pydantic model"),
+            (lambda: forward("dict[str, int]"), "is not there"),
+        ],
+    )
+    def test_given_as_text_that_names_none_is_refused_when_it_is_needed(self, make: Any, why: str) -> None:
+        action = make()
+        for _ in range(2):
+            with pytest.raises(ActionDefinitionError, match=why.replace("[", r"\[")) as caught:
+                validate_params(action, {})
+            assert caught.value.action == "forward"
+
+    @pytest.mark.parametrize("wrong", [int, dict[str, int], Params | None])
+    def test_that_is_no_model_is_refused_with_the_class(self, wrong: Any) -> None:
+        with pytest.raises(ActionDefinitionError, match=r"Wrong': its parameter model .* is no pydantic model"):
+
+            class Wrong(BaseAction[wrong]):
+                def execute(self) -> None: ...
+
+    def test_beside_another_type_is_refused_with_the_class(self) -> None:
+        base: Any = BaseAction
+        with pytest.raises(ActionDefinitionError, match="takes the parameter model alone, not 2 types"):
+
+            class Wrong(base[Params, Result]):  # type: ignore[misc] # that is the fault
+                def execute(self) -> None: ...
 
     def test_of_an_action_that_went_away_is_not_kept_alive(self) -> None:
         def make() -> weakref.ref[type[BaseModel]]:
@@ -352,16 +469,33 @@ class TestRun:
                 self.logger.info("half of %d", self.params.size)
                 self.set_progress(1, 2, "train")
                 self.set_metrics({"loss": 0.5}, "train", step=1)
+                self.log_message("50% {done}", "success")
+                self.log_dev_event("saved", {"epoch": 1})
                 return "done"
 
         result, events = run(ActionCall(Reporting, {"size": 2}, "plugin.reporting", "job-1"))
         assert result == "done"
         kinds = [type(event) for event in events]
-        assert kinds == [ActionStarted, EventLogged, MessageLogged, ProgressReported, MetricsRecorded, ActionCompleted]
+        reports = [EventLogged, MessageLogged, ProgressReported, MetricsRecorded, MessageLogged, EventLogged]
+        assert kinds == [ActionStarted, *reports, ActionCompleted]
         assert events[0] == ActionStarted("job-1", "plugin.reporting")
         assert events[1] == EventLogged("job-1", "loaded", {"rows": 3}, "rows.csv")
         assert events[3] == ProgressReported("job-1", 1, 2, "train")
         assert events[4] == MetricsRecorded("job-1", {"loss": 0.5}, "train", 1)
+        told = events[5]
+        assert isinstance(told, MessageLogged)
+        assert (told.message, told.level) == ("50% {done}", LogLevel.SUCCESS)
+        assert events[6] == EventLogged(
+            "job-1", "dev_event", {"message": "saved", "data": {"epoch": 1}}, level=LogLevel.DEBUG
+        )
+
+    def test_gets_what_is_known_of_the_model_to_start_from(self) -> None:
+        class Told(BaseAction[Params]):
+            def execute(self) -> object:
+                return self.ctx.checkpoint
+
+        assert run(ActionCall(Told, checkpoint={"id": 3}))[0] == {"id": 3}
+        assert run(ActionCall(Told))[0] is None
 
     def test_returns_the_converted_result(self) -> None:
         class Mapped(LossAction):
@@ -514,6 +648,8 @@ class TestOffer:
         ActionNotFoundError("a", ("b",), ("b", "c")),
         ParamsError("a", (("x.y", "why"),)),
         ResultError("a", "Model", (("x", "why"),), {"kept": 1}),
+        ActionPolicyError("RetryPolicy", (("attempts", "why"),)),
+        ActionTimeoutError("a", "timeout_s", 3.0, {"kept": 1}),
     ],
 )
 def test_errors_travel_between_processes(error: Exception) -> None:

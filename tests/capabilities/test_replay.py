@@ -21,6 +21,7 @@ from plugbus.capabilities import (
     ActionCancelled,
     ActionCompleted,
     ActionFailed,
+    ActionRetried,
     ActionStarted,
     BackendChanged,
     EpochEnd,
@@ -85,6 +86,7 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "ActionCancelled": st.builds(ActionCancelled, JOB, TEXT, NUMBER),
     "ActionCompleted": st.builds(ActionCompleted, JOB, TEXT, NUMBER),
     "ActionFailed": st.builds(ActionFailed, JOB, TEXT, NUMBER, ERROR),
+    "ActionRetried": st.builds(ActionRetried, JOB, TEXT, COUNT, ERROR, NUMBER),
     "ActionStarted": st.builds(ActionStarted, JOB, TEXT),
     "BackendChanged": st.builds(BackendChanged, TEXT),
     "EpochEnd": st.builds(EpochEnd, COUNT, NUMBER),
@@ -127,7 +129,9 @@ def through_a_file(events: Sequence[Event], **options: Any) -> tuple[list[Record
 
 def expected(event: Event) -> Event:
     """Return what an event is after it was written and read: of exceptions only their names and texts are left."""
-    if not isinstance(event, ActionFailed | StepFailed | StepRollbackFailed) or isinstance(event.error, RecordedError):
+    if not isinstance(event, ActionFailed | ActionRetried | StepFailed | StepRollbackFailed) or isinstance(
+        event.error, RecordedError
+    ):
         return event
     return replace(event, error=RecordedError(f"builtins.{type(event.error).__name__}", str(event.error)))
 

@@ -6,11 +6,12 @@ import os
 import pickle
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugbus.capabilities import ActionCall, Executor, ExecutorTraits, NoResult
+from plugbus.capabilities import ActionCall, BaseAction, Executor, ExecutorTraits, NoResult
 from plugbus.capabilities.testing import (
     ExecutorContract,
     FakeTracking,
@@ -18,6 +19,7 @@ from plugbus.capabilities.testing import (
     Tracked,
     TrackingContract,
 )
+from plugbus.capabilities.testing.executor_contract import EndlessAsyncAction
 from plugbus.plugins.local_executor import LocalExecutor
 
 if TYPE_CHECKING:
@@ -114,6 +116,22 @@ class Deaf(LocalExecutor):
         return super().submit(replace(call, cancellation=None), publish)
 
 
+class Once(LocalExecutor):
+    """Knows of no policy."""
+
+    def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
+        return super().submit(replace(call, policy=None), publish)
+
+
+class Classic(LocalExecutor):
+    """Knows of no functions and coroutines."""
+
+    def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
+        if call.action_cls.__base__ is not BaseAction or iscoroutinefunction(call.action_cls.execute):
+            raise RuntimeError("what is that?")
+        return super().submit(call, publish)
+
+
 class Silent(LocalExecutor):
     def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
         return super().submit(call)
@@ -197,6 +215,14 @@ class Shuffling(LocalExecutor):
         (Tireless, "test_shutdown_refuses_further_calls", {}),
         (Leaking, "test_an_action_gets_its_settings_and_no_others", {"monkeypatch": None}),
         (Deaf, "test_a_cancelled_token_stops_the_action", {}),
+        (Deaf, "test_a_cancelled_token_stops_an_async_action_that_waits", {}),
+        (Once, "test_an_action_is_tried_again_as_its_policy_says", {"events": None, "tmp_path": None}),
+        (Once, "test_the_last_attempt_raises_as_it_is", {"events": None, "tmp_path": None}),
+        (Silent, "test_the_last_attempt_raises_as_it_is", {"events": None, "tmp_path": None}),
+        (Silent, "test_an_action_whose_time_is_over_is_stopped", {"endless": None, "events": None}),
+        (Classic, "test_an_async_action_is_awaited", {"events": None}),
+        (Classic, "test_an_async_action_is_run_where_a_loop_is_running", {}),
+        (Classic, "test_an_action_that_is_a_function_is_run", {"events": None}),
         (Silent, "test_events_of_a_job_arrive_in_order", {"events": None}),
         (Late, "test_events_of_a_job_arrive_in_order", {"events": None}),
         (Anonymous, "test_events_of_a_job_arrive_in_order", {"events": None}),
@@ -215,10 +241,18 @@ def test_an_executor_that_breaks_a_promise_is_found(
     part: str,
     known: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    values = {"monkeypatch": monkeypatch, "events": []}
+    values: dict[str, Any] = {
+        "monkeypatch": monkeypatch,
+        "events": [],
+        "tmp_path": tmp_path,
+        "endless": EndlessAsyncAction,
+    }
     executor = make()
-    with pytest.raises((AssertionError, pytest.fail.Exception, RuntimeError, KeyError, IndexError, ValueError)):
+    with pytest.raises(
+        (AssertionError, pytest.fail.Exception, RuntimeError, ConnectionError, KeyError, IndexError, ValueError)
+    ):
         getattr(Suite(), part)(executor, **{key: values[key] for key in known})
     executor.shutdown()
 
@@ -329,7 +363,8 @@ def test_a_tracking_that_breaks_a_promise_is_found(
     method = getattr(TrackingSuite(), part)
     values: dict[str, Any] = {"backend": backend, "client": client, "folder": tmp_path, **known}
     wanted = method.__code__.co_varnames[1 : method.__code__.co_argcount]
-    with pytest.raises((AssertionError, pytest.fail.Exception, ValueError, OSError)):
+    found = (AssertionError, pytest.fail.Exception, RuntimeError, OSError, KeyError, IndexError, ValueError)
+    with pytest.raises(found):
         method(**{name: values[name] for name in wanted})
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class CapabilityError(Exception):
@@ -19,6 +22,46 @@ class ActionDefinitionError(CapabilityError, TypeError):
 
     def __str__(self) -> str:
         return f"cannot use action '{self.action}': {self.cause}"
+
+
+class ActionPolicyError(CapabilityError, ValueError):
+    """Refuse a policy that could not be followed, with every fault as ``(name, why)``."""
+
+    def __init__(self, kind: str, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(kind, faults)
+        self.kind = kind
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return f"cannot make {self.kind}: {_told(self.faults)}"
+
+
+class ActionTimeoutError(CapabilityError, TimeoutError):
+    """Say that an action took longer than its policy allows.
+
+    Args:
+        action: The action.
+        limit: Which limit: ``timeout_s``, of one attempt, or ``deadline_s``, of all.
+        seconds: How long it is.
+        result: What the action returned all the same when its time was over; None if it did not.
+    """
+
+    def __init__(self, action: str, limit: str, seconds: float, result: Any = None) -> None:
+        super().__init__(action, limit, seconds, result)
+        self.action = action
+        self.limit = limit
+        self.seconds = seconds
+        self.result = result
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, float, Any], dict[str, Any]]:
+        # OSError, the base of TimeoutError, would keep the first two arguments alone.
+        return type(self), (self.action, self.limit, self.seconds, self.result), vars(self)
+
+    def __str__(self) -> str:
+        return (
+            f"cannot finish action '{self.action}': it took longer than {self.seconds:g} s; "
+            f"raise {self.limit} of its policy, or give it less to do"
+        )
 
 
 class ActionNotFoundError(CapabilityError, LookupError):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, Generic, TypeVar
 
 from pydantic import BaseModel
+
+from ..enums import PluginCategory
+from ..errors import ActionDefinitionError
+from ..events import LogLevel
+from .forward import ForwardModel
+from .policy import ActionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..context import ActionLogger, RuntimeContext
+    from ..context import ActionLogger, LogMessageCode, RuntimeContext
     from ..types import DataType
 
 P = TypeVar("P", bound=BaseModel)
@@ -28,24 +34,29 @@ class BaseAction(ABC, Generic[P]):
 
     1. The parameters are validated against ``params_model``, which is taken from the generic parameter.
     2. The action is made with them and a context.
-    3. ``execute`` does the work; progress, metrics and logs go out as events.
+    3. ``execute`` does the work; progress, metrics and logs go out as events. It may be ``async def``.
     4. Its result is validated against ``result_model``, if there is one.
+    5. What fails is done again from 2 on where ``policy`` says so.
 
     Attributes:
         action_name: The name that it goes by, if that is not left to whoever offers it.
-        params_model: The pydantic model of its parameters.
+        category: What it is for, if that is not left to whoever offers it.
+        params_model: The pydantic model of its parameters. ``BaseAction["Params"]`` names one that is defined later.
         result_model: The pydantic model of its result; ``NoResult`` leaves it free.
         input_type: What kind of data it takes, None where that is left open. Nothing is checked when it runs.
         output_type: What kind of data it makes, None where that is left open.
+        policy: How long it may take and when it is tried again; None for once, and without limits.
         params: The validated parameters.
         ctx: Services of the job that this is.
     """
 
     action_name: ClassVar[str | None] = None
+    category: ClassVar[PluginCategory | None] = None
     params_model: type[P]
     result_model: ClassVar[type[BaseModel] | type[NoResult]] = NoResult
     input_type: ClassVar[type[DataType] | None] = None
     output_type: ClassVar[type[DataType] | None] = None
+    policy: ClassVar[ActionPolicy | None] = None
 
     params: P
     ctx: RuntimeContext
@@ -55,13 +66,29 @@ class BaseAction(ABC, Generic[P]):
         __class_getitem__ = classmethod(GenericAlias)
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Take the parameter model from the generic parameter, unless the class names one itself."""
+        """Take the parameter model from the generic parameter, unless the class names one itself.
+
+        Raises:
+            ActionDefinitionError: What the class says of itself can't be used.
+        """
         super().__init_subclass__(**options)
-        if "params_model" in cls.__dict__:
+        own = cls.__dict__
+        if own.get("category") is not None:
+            cls.category = _category(cls, own["category"])
+        if not isinstance(own.get("policy"), ActionPolicy | None):
+            raise ActionDefinitionError(_label(cls), f"its policy {own['policy']!r} is no ActionPolicy")
+        if "params_model" in own:
             return
         given = _given_for_params(cls)
-        if isinstance(given, type) and issubclass(given, BaseModel):
-            cls.params_model = given  # type: ignore[assignment] # P is what the class was subscribed with
+        if isinstance(given, ForwardRef):
+            given = given.__forward_arg__
+        if isinstance(given, str):
+            given = ForwardModel(given)
+        elif isinstance(given, TypeVar) or given is None:
+            return
+        elif not (isinstance(given, type) and issubclass(given, BaseModel)):
+            raise ActionDefinitionError(_label(cls), f"its parameter model {given!r} is no pydantic model")
+        cls.params_model = given  # type: ignore[assignment] # P is what the class was subscribed with
 
     def __init__(self, params: P, ctx: RuntimeContext) -> None:
         self.params = params
@@ -76,17 +103,60 @@ class BaseAction(ABC, Generic[P]):
         """Return the job's logger."""
         return self.ctx.logger
 
-    def log(self, event: str, data: Mapping[str, Any] | None = None, file: str | None = None) -> None:
+    def log(
+        self,
+        event: str,
+        data: Mapping[str, Any] | None = None,
+        file: str | None = None,
+        level: LogLevel | str = LogLevel.INFO,
+    ) -> None:
         """Log that something happened, with its facts."""
-        self.ctx.log(event, data, file)
+        self.ctx.log(event, data, file, level)
 
-    def set_progress(self, current: float, total: float | None, category: str | None = None) -> None:
-        """Report that ``current`` of ``total`` is done, of one category of the work if named."""
-        self.ctx.set_progress(current, total, category)
+    def set_progress(
+        self, current: float, total: float | None, category: str | None = None, *, step: str | None = None
+    ) -> None:
+        """Report that ``current`` of ``total`` is done, of one category of the work (another word: step) if named."""
+        self.ctx.set_progress(current, total, category, step=step)
 
-    def set_metrics(self, value: Mapping[str, float], category: str | None = None, *, step: int | None = None) -> None:
+    def set_metrics(
+        self, value: Mapping[str, float], category: str | None = None, *, step: int | str | None = None
+    ) -> None:
         """Record measured values, of one category and one step (epoch, iteration) if named."""
         self.ctx.set_metrics(value, category, step=step)
+
+    def log_message(
+        self,
+        message: str | LogMessageCode | Mapping[str, str],
+        /,
+        level: LogLevel | str | None = None,
+        *,
+        language: str | None = None,
+        **fields: object,
+    ) -> None:
+        """Tell people something: a text, a code, or a text for each language. See ``RuntimeContext.log_message``."""
+        self.ctx.log_message(message, level, language=language, **fields)
+
+    def log_dev_event(self, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Log something for developers, with its facts."""
+        self.ctx.log_dev_event(message, data)
+
+
+def _label(cls: type[BaseAction[Any]]) -> str:
+    return cls.action_name or cls.__qualname__
+
+
+def _category(cls: type[BaseAction[Any]], given: object) -> PluginCategory:
+    """Return a category that a class gives as one, or as its text."""
+    try:
+        return PluginCategory(str(given))
+    except ValueError:
+        from difflib import get_close_matches
+
+        known = [one.value for one in PluginCategory]
+        near = get_close_matches(str(given), known, n=1)
+        tail = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+        raise ActionDefinitionError(_label(cls), f"its category '{given}' is unknown; {tail}") from None
 
 
 def _given_for_params(cls: type) -> object:
@@ -99,6 +169,9 @@ def _given_for_params(cls: type) -> object:
             continue
         origin, arguments = base.__origin__, base.__args__
         if origin is BaseAction:
+            if len(arguments) != 1:
+                cause = f"BaseAction takes the parameter model alone, not {len(arguments)} types; name a result_model"
+                raise ActionDefinitionError(cls.__qualname__, cause)
             return arguments[0]
         if isinstance(origin, type) and issubclass(origin, BaseAction):
             wanted = _given_for_params(origin)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import monotonic
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from ..context import RuntimeContext
+from ..context.messages import NO_MESSAGES
 from ..errors import WorkCancelledError
 from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
 from .validation import validate_params, validate_result
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
+    from ..context import MessageCatalogue
     from ..runs.context import RunContext
     from ..storage import Storage
     from .action import BaseAction
+    from .clock import Clock
+    from .policy import ActionPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,10 @@ class ActionCall:
         cancellation: Says when the action is to stop; it works within one process.
         client: The backend that the action may use.
         storage: Where the files of the platform are.
+        policy: How long it may take and when it is tried again; the class's own by default.
+        checkpoint: What is known of the pretrained model to start from.
+        language: The language of the people that read its messages.
+        messages: The texts of its message codes, besides those that the codes bring.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -50,39 +59,45 @@ class ActionCall:
     cancellation: CancellationToken | None = None
     client: BackendClient | None = None
     storage: Storage | None = None
+    policy: ActionPolicy | None = None
+    checkpoint: Mapping[str, Any] | None = None
+    language: str | None = None
+    messages: MessageCatalogue = NO_MESSAGES
 
     @property
     def label(self) -> str:
         """Return the name for people and events."""
         return self.name or self.action_cls.action_name or self.action_cls.__qualname__
 
-    def run_here(self, publish: Callable[[Event], None]) -> Any:
+    def run_here(self, publish: Callable[[Event], None], *, clock: Clock | None = None) -> Any:
         """Run the action in this thread, and publish what becomes of it.
 
-        Every executor ends here, wherever it carries the call: validate, make, execute, validate the result.
+        Every executor ends here, wherever it carries the call: validate, make, execute, validate the result, and again
+        where its policy says so.
+
+        Args:
+            publish: Where the job's events go.
+            clock: Tells the time and lets it pass between attempts; that of the machine by default.
 
         Raises:
             ParamsError: The parameters do not fit.
             ResultError: The result does not fit; it is kept in the error.
             WorkCancelledError: The action stopped because it was asked to.
+            ActionTimeoutError: The action took longer than its policy allows.
             Exception: Whatever the action raises, as it is.
         """
-        action_cls, label = self.action_cls, self.label
-        params = validate_params(action_cls, self.params, name=label)
-        # A copy: what an action writes into its settings is not for the next one.
-        ctx = RuntimeContext(
-            env=dict(self.env),
-            job_id=self.job_id,
-            client=self.client,
-            publish=publish,
-            run=self.run,
-            cancellation=self.cancellation,
-            storage=self.storage,
-        )
+        label = self.label
+        params = validate_params(self.action_cls, self.params, name=label)
+        policy = self.policy or self.action_cls.policy
         publish(ActionStarted(self.job_id, label))
         start = monotonic()
         try:
-            result = validate_result(action_cls, action_cls(params, ctx).execute(), name=label)
+            if policy is None:
+                result = self.attempt(params, publish, self.cancellation)
+            else:
+                from .attempts import run_attempts  # few actions have a policy
+
+                result = run_attempts(self, params, policy, publish, clock)
         except WorkCancelledError:
             publish(ActionCancelled(self.job_id, label, monotonic() - start))
             raise
@@ -94,3 +109,26 @@ class ActionCall:
             raise
         publish(ActionCompleted(self.job_id, label, monotonic() - start))
         return result
+
+    def attempt(
+        self, params: BaseModel, publish: Callable[[Event], None], cancellation: CancellationToken | None
+    ) -> Any:
+        """Make the action, execute it once, and return its valid result; part of ``run_here``."""
+        ctx = RuntimeContext(
+            env=self.env,
+            job_id=self.job_id,
+            client=self.client,
+            checkpoint=self.checkpoint,
+            publish=publish,
+            run=self.run,
+            cancellation=cancellation,
+            storage=self.storage,
+            language=self.language,
+            messages=self.messages,
+        )
+        result = self.action_cls(params, ctx).execute()
+        if type(result) is CoroutineType:
+            from .awaiting import run_coroutine  # asyncio is dear to import, and few actions are async
+
+            result = run_coroutine(result, cancellation, f"action '{self.label}'")
+        return validate_result(self.action_cls, result, name=self.label)

@@ -67,6 +67,22 @@ class ActionFailed(WorkEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRetried(WorkEvent):
+    """An attempt failed, and the action will be tried again.
+
+    Args:
+        attempt: The attempt that failed, from 1 on.
+        error: Why.
+        delay_s: Seconds until the next attempt.
+    """
+
+    action: str
+    attempt: int
+    error: BaseException
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ActionCancelled(WorkEvent):
     """An action was stopped from outside after ``duration_s`` seconds."""
 

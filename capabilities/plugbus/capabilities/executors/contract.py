@@ -76,7 +76,7 @@ class Executor(ABC):
             action_cls: The action.
             params: Its parameters.
             known: What else an ``ActionCall`` takes: ``name``, ``job_id``, ``env``, ``run``, ``cancellation``,
-                ``client``, ``storage``.
+                ``client``, ``storage``, ``policy``, ``checkpoint``, ``language``, ``messages``.
         """
         return self.submit(ActionCall(action_cls, params, **known)).result()
 

@@ -4,22 +4,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import warnings
 from abc import ABC, abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
 
-from ..actions import ActionCall, BaseAction
+from ..actions import ActionCall, ActionPolicy, BaseAction, RetryPolicy, action
 from ..cancellation import CancellationToken
-from ..errors import ParamsError, ResultError, WorkCancelledError
+from ..context import RuntimeContext  # noqa: TC001 - authors write it so
+from ..errors import ActionTimeoutError, ParamsError, ResultError, WorkCancelledError
 from ..events import (
     ActionCancelled,
     ActionCompleted,
     ActionFailed,
+    ActionRetried,
     ActionStarted,
     EventLogged,
     LogLevel,
@@ -125,6 +130,67 @@ class SurroundingsAction(BaseAction[EchoParams]):
         with suppress(TypeError):
             settings["mark"] = "left by the last job"
         return found, self.ctx.job_id, threading.get_ident()
+
+
+class AsyncAction(BaseAction[EchoParams]):
+    """Await, once for each of ``count``, and return the parameter."""
+
+    result_model = EchoResult
+
+    async def execute(self) -> dict[str, Any]:
+        """Give others their turn."""
+        for place in range(self.params.count):
+            self.set_progress(place, self.params.count, "echo")
+            await asyncio.sleep(0)
+        return {"value": self.params.value, "count": self.params.count}
+
+
+class EndlessAsyncAction(BaseAction[EchoParams]):
+    """Await what never comes."""
+
+    async def execute(self) -> None:
+        """Wait."""
+        await asyncio.Event().wait()
+
+
+class EndlessAction(BaseAction[EchoParams]):
+    """Work until it is asked to stop."""
+
+    def execute(self) -> None:
+        """Wait for the token."""
+        assert self.ctx.cancellation is not None
+        self.ctx.cancellation.wait(WAIT_S)
+        self.ctx.raise_if_cancelled()
+
+
+class FlakyParams(BaseModel):
+    """Parameters of ``FlakyAction``."""
+
+    notes: Path
+    failures: int
+
+
+class FlakyAction(BaseAction[FlakyParams]):
+    """Fail so many times, and note each attempt in a file, which outlives a process."""
+
+    def execute(self) -> int:
+        """Return the number of the attempt that succeeds."""
+        with self.params.notes.open("a", encoding="utf-8") as file:
+            file.write("attempt\n")
+        attempts = len(self.params.notes.read_text("utf-8").splitlines())
+        if attempts <= self.params.failures:
+            raise ConnectionError(f"attempt {attempts}")
+        return attempts
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it is to be run all the same
+
+    @action(name="function", result=EchoResult)
+    def function_action(params: EchoParams, ctx: RuntimeContext) -> dict[str, Any]:
+        """Return the parameters, and say so."""
+        ctx.log("called")
+        return {"value": params.value, "count": params.count}
 
 
 class ExecutorContract(ABC):
@@ -258,6 +324,74 @@ class ExecutorContract(ABC):
         with pytest.raises(WorkCancelledError, match="enough"):
             self.run(executor, ActionCall(ObedientAction, {"value": 1}, cancellation=token), events)
         assert [type(event) for event in events] == [ActionStarted, ActionCancelled]
+
+    def test_an_async_action_is_awaited(self, executor: Executor, events: list[WorkEvent]) -> None:
+        """What it returns is its result, validated as any other."""
+        result = self.run(executor, ActionCall(AsyncAction, {"value": 1, "count": 2}, job_id="job"), events)
+        assert result == EchoResult(value=1, count=2)
+        kinds = [type(event) for event in events]
+        assert kinds == [ActionStarted, ProgressReported, ProgressReported, ActionCompleted]
+
+    def test_an_async_action_is_run_where_a_loop_is_running(self, executor: Executor) -> None:
+        """Whoever calls an executor from async code waits for it, as with any other action."""
+
+        async def call() -> Any:
+            return executor.execute(AsyncAction, {"value": 1})
+
+        assert asyncio.run(call()) == EchoResult(value=1, count=1)
+
+    def test_a_cancelled_token_stops_an_async_action_that_waits(self, executor: Executor) -> None:
+        """It need not look at the token."""
+        token = CancellationToken()
+        token.cancel("enough")
+        events: list[WorkEvent] = []
+        with pytest.raises(WorkCancelledError, match="enough"):
+            self.run(executor, ActionCall(EndlessAsyncAction, cancellation=token), events)
+        assert [type(event) for event in events] == [ActionStarted, ActionCancelled]
+
+    @pytest.mark.parametrize("endless", [EndlessAction, EndlessAsyncAction])
+    def test_an_action_whose_time_is_over_is_stopped(
+        self, executor: Executor, endless: type[BaseAction[Any]], events: list[WorkEvent]
+    ) -> None:
+        """It failed, with its limit told."""
+        call = ActionCall(endless, name="plugin.endless", policy=ActionPolicy(timeout_s=0.05))
+        with pytest.raises(ActionTimeoutError) as caught:
+            self.run(executor, call, events)
+        assert (caught.value.action, caught.value.limit, caught.value.seconds) == ("plugin.endless", "timeout_s", 0.05)
+        assert [type(event) for event in events] == [ActionStarted, ActionFailed]
+
+    def test_an_action_is_tried_again_as_its_policy_says(
+        self, executor: Executor, events: list[WorkEvent], tmp_path: Path
+    ) -> None:
+        """Each failed attempt is published, and the start and the end once."""
+        policy = ActionPolicy(retries=RetryPolicy(attempts=3, initial_delay_s=0))
+        params = FlakyParams(notes=tmp_path / "notes.txt", failures=2)
+        assert self.run(executor, ActionCall(FlakyAction, params, job_id="job", policy=policy), events) == 3
+        assert [type(event) for event in events] == [ActionStarted, ActionRetried, ActionRetried, ActionCompleted]
+        retried = [event for event in events if isinstance(event, ActionRetried)]
+        assert [(event.job_id, event.action, event.attempt) for event in retried] == [
+            ("job", "FlakyAction", 1),
+            ("job", "FlakyAction", 2),
+        ]
+        assert [str(event.error) for event in retried] == ["attempt 1", "attempt 2"]
+
+    def test_the_last_attempt_raises_as_it_is(
+        self, executor: Executor, events: list[WorkEvent], tmp_path: Path
+    ) -> None:
+        """When no attempt is left the error is that of the last one."""
+        policy = ActionPolicy(retries=RetryPolicy(attempts=2, initial_delay_s=0))
+        params = FlakyParams(notes=tmp_path / "notes.txt", failures=9)
+        with pytest.raises(ConnectionError, match="attempt 2"):
+            self.run(executor, ActionCall(FlakyAction, params, policy=policy), events)
+        assert [type(event) for event in events] == [ActionStarted, ActionRetried, ActionFailed]
+
+    def test_an_action_that_is_a_function_is_run(self, executor: Executor, events: list[WorkEvent]) -> None:
+        """What ``@action`` made is an action like any other."""
+        result = self.run(executor, ActionCall(function_action, {"value": 1, "count": "2"}), events)
+        assert result == EchoResult(value=1, count=2)
+        assert [type(event) for event in events] == [ActionStarted, EventLogged, ActionCompleted]
+        with pytest.raises(ParamsError):
+            self.run(executor, ActionCall(function_action, {"count": "many"}))
 
     def test_jobs_of_several_threads_are_not_mixed_up(self, executor: Executor) -> None:
         """Every submitter gets its own result and its own events."""

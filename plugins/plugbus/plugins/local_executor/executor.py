@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from plugbus.capabilities import ActionCall, Executor, ExecutorTraits
@@ -51,19 +52,8 @@ class LocalExecutor(Executor):
             raise RuntimeError(f"cannot run action '{call.label}': the executor is shut down")
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        here = ActionCall(
-            call.action_cls,
-            call.params,
-            call.name,
-            call.job_id or self._job_id,
-            call.env or self._env,
-            call.run,
-            call.cancellation,
-            call.client,
-            call.storage,
-        )
         try:
-            result = here.run_here(publish or self._publish)
+            result = self._completed(call).run_here(publish or self._publish)
         except Exception as error:  # noqa: BLE001 - whatever the action raises is the future's outcome
             future.set_exception(error)
         else:
@@ -73,3 +63,9 @@ class LocalExecutor(Executor):
     def shutdown(self, *, wait: bool = True) -> None:
         """Refuse further calls; nothing runs in the background that could be waited for."""
         self._is_shut_down = True
+
+    def _completed(self, call: ActionCall) -> ActionCall:
+        """Return the call with this executor's settings and job where it brings none."""
+        if (call.env or not self._env) and (call.job_id or not self._job_id):
+            return call
+        return replace(call, env=call.env or self._env, job_id=call.job_id or self._job_id)
