@@ -15,9 +15,12 @@ import pytest
 
 import plugbus.plugins
 from plugbus.capabilities import (
+    BACKEND,
     EXECUTOR,
     TRACKING,
     ActionRunner,
+    DatasetDraft,
+    DataUnitDraft,
     LogLevel,
     MessageLogged,
     ProgressReported,
@@ -41,6 +44,11 @@ def use(kernel: Kernel, artifacts: Path) -> None:
     """Make every shipped plugin do its work, as far as it is loaded."""
     kernel.bus.publish(ProgressReported("job", 1, 2))
     kernel.bus.publish(MessageLogged("job", LogLevel.WARNING, "half of it"))
+    backend = kernel.services.find(BACKEND)
+    if backend is not None:
+        dataset = backend.create_dataset(DatasetDraft(name="cats", key="cats"))
+        backend.create_data_units(dataset.id, [DataUnitDraft(name="one")])
+        assert next(backend.data_units(dataset.id)).name == "one"
     active = kernel.list(PluginState.ACTIVE)
     if "digits" not in active or kernel.services.find(EXECUTOR) is None or kernel.services.find(TRACKING) is None:
         return

@@ -247,10 +247,12 @@ if TYPE_CHECKING:
     from .actions import WorkflowAction, WorkflowContext
     from .backend import (
         BACKEND,
+        BACKEND_UPKEEP,
         BackendClient,
         BackendError,
         BackendFailedError,
         BackendUnavailableError,
+        BackendUpkeep,
         DatasetClient,
         DatasetDraft,
         DatasetRecord,
@@ -303,10 +305,12 @@ else:
         ),
         backend=(
             "BACKEND",
+            "BACKEND_UPKEEP",
             "BackendClient",
             "BackendError",
             "BackendFailedError",
             "BackendUnavailableError",
+            "BackendUpkeep",
             "DatasetClient",
             "DatasetDraft",
             "DatasetRecord",
@@ -355,6 +359,7 @@ else:
 __all__ = [
     "ACTION",
     "BACKEND",
+    "BACKEND_UPKEEP",
     "BUILT_IN_CONVERTERS",
     "BUILT_IN_TYPES",
     "CONVERTER",
@@ -402,6 +407,7 @@ __all__ = [
     "BackendError",
     "BackendFailedError",
     "BackendUnavailableError",
+    "BackendUpkeep",
     "BaseAction",
     "BaseStep",
     "BaseStepContext",

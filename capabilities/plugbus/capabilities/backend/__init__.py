@@ -20,13 +20,16 @@ from .errors import (
 )
 from .jobs import JobDraft, JobLogEntry, JobRecord, JobStatus, JobUpdate
 from .records import DatasetRecord, DataUnit, GroundTruth, ModelRecord, ProjectRecord, TaskRecord, TaskStatus
+from .upkeep import BACKEND_UPKEEP, BackendUpkeep
 
 __all__ = [
     "BACKEND",
+    "BACKEND_UPKEEP",
     "BackendClient",
     "BackendError",
     "BackendFailedError",
     "BackendUnavailableError",
+    "BackendUpkeep",
     "DataUnit",
     "DataUnitDraft",
     "DatasetClient",

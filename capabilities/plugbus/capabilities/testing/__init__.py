@@ -1,12 +1,15 @@
-"""For tests of plugins: suites that every executor and every tracking has to pass, and fakes. Needs pytest."""
+"""For tests of plugins: suites that every provider of a capability has to pass, and fakes. Needs pytest."""
 
 import pytest
 
 # Plain asserts of the suites are to say what they compared, as those of test modules do.
-pytest.register_assert_rewrite(f"{__name__}.executor_contract", f"{__name__}.tracking_contract")
+pytest.register_assert_rewrite(
+    f"{__name__}.backend_contract", f"{__name__}.executor_contract", f"{__name__}.tracking_contract"
+)
 
-from .executor_contract import ExecutorContract  # noqa: E402 - see above
+from .backend_contract import BackendContract  # noqa: E402 - see above
+from .executor_contract import ExecutorContract  # noqa: E402
 from .fake_tracking import FakeTracking, FakeTrackingClient  # noqa: E402
 from .tracking_contract import Tracked, TrackingContract  # noqa: E402
 
-__all__ = ["ExecutorContract", "FakeTracking", "FakeTrackingClient", "Tracked", "TrackingContract"]
+__all__ = ["BackendContract", "ExecutorContract", "FakeTracking", "FakeTrackingClient", "Tracked", "TrackingContract"]
