@@ -23,6 +23,7 @@ from plugbus.capabilities import (
     ActionFailed,
     ActionRetried,
     ActionStarted,
+    ActionStatusChanged,
     BackendChanged,
     EpochEnd,
     EpochStart,
@@ -33,6 +34,12 @@ from plugbus.capabilities import (
     LogLevel,
     MessageLogged,
     MetricsRecorded,
+    PipelineCancelled,
+    PipelineCompleted,
+    PipelineEvent,
+    PipelineFailed,
+    PipelineProgressed,
+    PipelineStarted,
     ProgressReported,
     RecordedError,
     RecordedEvent,
@@ -82,12 +89,14 @@ JSON = st.recursive(
     max_leaves=10,
 )
 ERROR = st.builds(ValueError, TEXT) | st.builds(LookupError) | st.builds(RecordedError, NAME, TEXT)
+ACTION_NAMES = st.lists(TEXT, max_size=3).map(tuple)
 EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "ActionCancelled": st.builds(ActionCancelled, JOB, TEXT, NUMBER),
     "ActionCompleted": st.builds(ActionCompleted, JOB, TEXT, NUMBER),
     "ActionFailed": st.builds(ActionFailed, JOB, TEXT, NUMBER, ERROR),
     "ActionRetried": st.builds(ActionRetried, JOB, TEXT, COUNT, ERROR, NUMBER),
     "ActionStarted": st.builds(ActionStarted, JOB, TEXT),
+    "ActionStatusChanged": st.builds(ActionStatusChanged, JOB, TEXT, TEXT, TEXT, TEXT, st.none() | TEXT),
     "BackendChanged": st.builds(BackendChanged, TEXT),
     "EpochEnd": st.builds(EpochEnd, COUNT, NUMBER),
     "EpochStart": st.builds(EpochStart, COUNT),
@@ -97,6 +106,12 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "MetricsRecorded": st.builds(
         MetricsRecorded, JOB, st.dictionaries(TEXT, NUMBER, max_size=4), st.none() | TEXT, st.none() | COUNT
     ),
+    "PipelineCancelled": st.builds(PipelineCancelled, JOB, TEXT, NUMBER, TEXT),
+    "PipelineCompleted": st.builds(PipelineCompleted, JOB, TEXT, NUMBER),
+    "PipelineEvent": st.builds(PipelineEvent, JOB, TEXT),
+    "PipelineFailed": st.builds(PipelineFailed, JOB, TEXT, NUMBER, ERROR),
+    "PipelineProgressed": st.builds(PipelineProgressed, JOB, TEXT, TEXT, NUMBER, NUMBER),
+    "PipelineStarted": st.builds(PipelineStarted, JOB, TEXT, ACTION_NAMES, ACTION_NAMES),
     "ProgressReported": st.builds(ProgressReported, JOB, NUMBER, st.none() | NUMBER, st.none() | TEXT),
     "RunEnded": st.builds(RunEnded, JOB, TEXT, NUMBER, st.none() | TEXT),
     "RunStarted": st.builds(RunStarted, JOB, TEXT, TEXT, TEXT),
@@ -129,9 +144,9 @@ def through_a_file(events: Sequence[Event], **options: Any) -> tuple[list[Record
 
 def expected(event: Event) -> Event:
     """Return what an event is after it was written and read: of exceptions only their names and texts are left."""
-    if not isinstance(event, ActionFailed | ActionRetried | StepFailed | StepRollbackFailed) or isinstance(
-        event.error, RecordedError
-    ):
+    if not isinstance(
+        event, ActionFailed | ActionRetried | PipelineFailed | StepFailed | StepRollbackFailed
+    ) or isinstance(event.error, RecordedError):
         return event
     return replace(event, error=RecordedError(f"builtins.{type(event.error).__name__}", str(event.error)))
 

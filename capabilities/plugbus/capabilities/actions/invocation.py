@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
     from ..context import MessageCatalogue
+    from ..pipelines.context import PipelineContext
     from ..runs.context import RunContext
     from ..storage import Storage
     from .action import BaseAction
@@ -48,6 +49,7 @@ class ActionCall:
         checkpoint: What is known of the pretrained model to start from.
         language: The language of the people that read its messages.
         messages: The texts of its message codes, besides those that the codes bring.
+        pipeline: The run of a pipeline that this is part of.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -63,6 +65,7 @@ class ActionCall:
     checkpoint: Mapping[str, Any] | None = None
     language: str | None = None
     messages: MessageCatalogue = NO_MESSAGES
+    pipeline: PipelineContext | None = None
 
     @property
     def label(self) -> str:
@@ -125,6 +128,7 @@ class ActionCall:
             storage=self.storage,
             language=self.language,
             messages=self.messages,
+            pipeline=self.pipeline,
         )
         result = self.action_cls(params, ctx).execute()
         if type(result) is CoroutineType:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
+    from ..pipelines.context import PipelineContext
     from ..runs.context import RunContext
     from ..storage import Storage
     from .logger import ActionLogger
@@ -70,6 +71,7 @@ class RuntimeContext:
         language: The language of the people that read its messages, such as ``de``; None to leave it to the setting
             ``LANGUAGE``.
         messages: The texts of its message codes, besides those that the codes bring.
+        pipeline: The run of a pipeline that this job is part of, with its folders.
     """
 
     logger: ActionLogger = field(default=None)  # type: ignore[assignment] # made in __post_init__, where the job is known
@@ -84,6 +86,7 @@ class RuntimeContext:
     storage: Storage | None = None
     language: str | None = None
     messages: MessageCatalogue = NO_MESSAGES
+    pipeline: PipelineContext | None = None
     _is_log_ended: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,15 @@
-"""Kinds of events: of training, of work that goes on, and how events are written as JSON."""
+"""Kinds of events: of training, of work that goes on, of steps and pipelines, and how events are written as JSON."""
 
 from .codec import encode_event, encode_value
+from .pipelines import (
+    ActionStatusChanged,
+    PipelineCancelled,
+    PipelineCompleted,
+    PipelineEvent,
+    PipelineFailed,
+    PipelineProgressed,
+    PipelineStarted,
+)
 from .steps import (
     StepCompleted,
     StepEvent,
@@ -36,6 +45,7 @@ __all__ = [
     "ActionFailed",
     "ActionRetried",
     "ActionStarted",
+    "ActionStatusChanged",
     "BackendChanged",
     "EpochEnd",
     "EpochStart",
@@ -44,6 +54,12 @@ __all__ = [
     "LogLevel",
     "MessageLogged",
     "MetricsRecorded",
+    "PipelineCancelled",
+    "PipelineCompleted",
+    "PipelineEvent",
+    "PipelineFailed",
+    "PipelineProgressed",
+    "PipelineStarted",
     "PluginEvent",
     "ProgressFailed",
     "ProgressPlanned",

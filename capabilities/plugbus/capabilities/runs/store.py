@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunNotFoundError
+from ..files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,16 +56,9 @@ class RunDirectory:
         return found if isinstance(found, dict) else None
 
     def _write(self, name: Path, text: str) -> Path:
-        """Write beside the target and rename: a reader sees the whole file or none, also after a crash."""
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         # A file name that is no UTF-8 may stand in a message: it is written escaped.
-        with draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        write_whole(target, text, errors="backslashreplace")
         return target
 
 

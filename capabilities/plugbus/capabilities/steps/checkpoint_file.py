@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ..files import write_whole
 from .checkpoint import RecordedFailure, StepCheckpoint
 from .errors import CheckpointError
 from .plain import fault_of
@@ -90,30 +89,11 @@ class JsonCheckpointStore:
             text = json.dumps(document, indent=1)
         except ValueError as error:  # a number that Python writes no digits of
             raise CheckpointError(str(self), "write", str(error)) from error
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
-        try:
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        finally:
-            draft.unlink(missing_ok=True)
-        self._sync_folder()
+        write_whole(self._path, text)
 
     def clear(self) -> None:
         """Remove the file; does nothing where there is none."""
         self._path.unlink(missing_ok=True)
-
-    def _sync_folder(self) -> None:
-        """Flush the rename too, where a folder can be opened."""
-        if hasattr(os, "O_DIRECTORY"):
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     def _decoded(self, document: Any) -> StepCheckpoint:
         if not isinstance(document, dict) or "schema" not in document:

@@ -1,0 +1,1 @@
+"""Records of runs and their progress, under the names that programs from elsewhere import them by."""

@@ -1,0 +1,42 @@
+"""Pipelines: actions that take what earlier ones return, checked before, watched, stopped, and resumed."""
+
+from .action_pipeline import ActionPipeline
+from .checkpoint import Checkpoint, PipelineCheckpoint, PipelineCheckpoints
+from .checkpoint_file import JsonPipelineCheckpoints
+from .context import PipelineContext
+from .errors import (
+    PipelineChangedError,
+    PipelineDefinitionError,
+    PipelineFailedError,
+    PipelineParamsError,
+    PipelineRunNotFoundError,
+    WiringError,
+)
+from .executor import PIPELINE_EXECUTOR, PipelineExecutor
+from .node import ActionNode
+from .progress import ActionProgress, PipelineProgress
+from .run import PipelineRun
+from .status import ActionStatus, PipelineStatus
+
+__all__ = [
+    "PIPELINE_EXECUTOR",
+    "ActionNode",
+    "ActionPipeline",
+    "ActionProgress",
+    "ActionStatus",
+    "Checkpoint",
+    "JsonPipelineCheckpoints",
+    "PipelineChangedError",
+    "PipelineCheckpoint",
+    "PipelineCheckpoints",
+    "PipelineContext",
+    "PipelineDefinitionError",
+    "PipelineExecutor",
+    "PipelineFailedError",
+    "PipelineParamsError",
+    "PipelineProgress",
+    "PipelineRun",
+    "PipelineRunNotFoundError",
+    "PipelineStatus",
+    "WiringError",
+]

@@ -1,0 +1,367 @@
+"""One execution of a pipeline: begins what is ready, waits for what runs, and stops what is to be stopped.
+
+One thread, the caller's, decides everything. Others do no more than to run an action and to say what came of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from ..actions import ActionCall
+from ..errors import WorkCancelledError
+from ..events import MetricsRecorded, ProgressReported
+from .errors import WiringError
+from .status import ActionStatus
+from .wiring import gathered, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from plugbus.kernel import Event
+
+    from ..backend import BackendClient
+    from ..cancellation import CancellationToken
+    from ..context import MessageCatalogue
+    from ..executors import Executor
+    from ..runs.context import RunContext
+    from ..storage import Storage
+    from .board import ProgressBoard
+    from .context import PipelineContext
+    from .journal import RunJournal
+    from .plan import PipelinePlan, PlannedAction
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all actions of a run have in common.
+
+    Args:
+        params: What the run begins with.
+        env: Settings from outside.
+        job_id: The job that the run is.
+        run: The tracked run that it is part of.
+        client: The backend that actions may use.
+        storage: Where the files of the platform are.
+        checkpoint: What is known of the pretrained model to start from.
+        language: The language of the people that read messages.
+        messages: The texts of message codes.
+        context: Where its files are.
+        publish: Where events go.
+        executor: What carries the actions; None runs them in threads of this process.
+        token: Says when the run is to stop.
+        limit: How many actions may run at once; None for no limit.
+        is_patient: Whether other branches go on when an action fails.
+        progress_callback: Told how many actions are done, of how many, and which one begins.
+    """
+
+    params: Mapping[str, Any]
+    env: Mapping[str, Any]
+    job_id: str | None
+    run: RunContext | None
+    client: BackendClient | None
+    storage: Storage | None
+    checkpoint: Mapping[str, Any] | None
+    language: str | None
+    messages: MessageCatalogue
+    context: PipelineContext
+    publish: Callable[[Event], None]
+    executor: Executor | None
+    token: CancellationToken
+    limit: int | None
+    is_patient: bool
+    progress_callback: Callable[[int, int, str], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of an action."""
+
+    name: str
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Execution:
+    """One execution of a plan.
+
+    Args:
+        plan: What is run.
+        surroundings: What all actions have in common.
+        board: Where progress is kept.
+        journal: Where it is written down how far the run is; None where nothing is.
+
+    Attributes:
+        results: Action to what it returned.
+        failures: Action to what it raised, in the order of their ends.
+        cancelled: What ended the run from outside, if something did.
+    """
+
+    def __init__(
+        self, plan: PipelinePlan, surroundings: Surroundings, board: ProgressBoard, journal: RunJournal | None
+    ) -> None:
+        self._plan = plan
+        self._around = surroundings
+        self._board = board
+        self._journal = journal
+        self.results: dict[str, Any] = {} if journal is None else dict(journal.results)
+        self.failures: dict[str, BaseException] = {}
+        self.cancelled: WorkCancelledError | None = None
+        self._skipped: set[str] = set() if journal is None else set(journal.skipped)
+        # What failed, and what was skipped because of that: a resumed run does it again.
+        self._lost: set[str] = set()
+        self._waiting = [name for name in plan.actions if name not in self.results and name not in self._skipped]
+        self._running: dict[str, Future[Any] | None] = {}
+        # None is put in to wake the deciding thread up.
+        self._outcomes: SimpleQueue[_Outcome | None] = SimpleQueue()
+
+    def go_on(self) -> None:
+        """Run what is not done yet.
+
+        Raises:
+            BaseException: An interrupt, raised again when what ran has ended.
+            Exception: What the callback raised, likewise.
+        """
+        for name in self._plan.actions:
+            if name in self.results:
+                self._board.move(name, ActionStatus.COMPLETED, "done by an earlier process")
+            elif name in self._skipped:
+                self._board.move(name, ActionStatus.SKIPPED, "skipped by an earlier process")
+        forget = self._around.token.on_cancel(lambda reason: self._outcomes.put(None))
+        try:
+            self._go_on()
+        except BaseException as error:
+            self._around.token.cancel(f"the run ended with {type(error).__name__}")
+            self._drain()
+            self._give_up("not begun: the run was stopped")
+            raise
+        finally:
+            forget()
+
+    def _go_on(self) -> None:
+        token = self._around.token
+        while True:
+            self._skip_what_can_not_run()
+            while not self._is_stopping and (name := self._next_ready()) is not None:
+                self._waiting.remove(name)
+                self._begin(self._plan.actions[name])
+                self._skip_what_can_not_run()
+            if not self._running:
+                break
+            self._settle_next()
+        if self._waiting and self.cancelled is None and not self.failures and token.is_cancelled:
+            self.cancelled = WorkCancelledError(f"pipeline '{self._plan.name}'", token.reason or "")
+        if self._waiting:
+            failed = next(iter(self.failures), None)
+            cause = f"action '{failed}' failed" if failed is not None else (token.reason or "the run was stopped")
+            self._give_up(f"not begun: {cause}")
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._around.token.is_cancelled or (bool(self.failures) and not self._around.is_patient)
+
+    def _next_ready(self) -> str | None:
+        """Return the first action that can begin now, None where none can."""
+        limit = self._around.limit
+        if limit is not None and len(self._running) >= limit:
+            return None
+        done = self.results.keys() | self._skipped
+        return next((name for name in self._waiting if done.issuperset(self._plan.actions[name].needs)), None)
+
+    def _skip_what_can_not_run(self) -> None:
+        """Skip actions that get something from one that was skipped, and those behind one that failed."""
+        while not self._is_stopping:
+            for name in self._waiting:
+                one = self._plan.actions[name]
+                lost = next((need for need in one.needs if need in self._lost), None)
+                if lost is not None:
+                    self._lost.add(name)
+                    self._skip(one, f"action '{lost}' {self._board.status_of(lost)}", is_kept=False)
+                    break
+                lost = next((need for need in one.needs if need in self._skipped and need in one.wired), None)
+                if lost is not None:
+                    self._skip(one, f"action '{lost}' was skipped", is_kept=True)
+                    break
+            else:
+                return
+
+    def _skip(self, one: PlannedAction, message: str, *, is_kept: bool) -> None:
+        if one.name in self._waiting:
+            self._waiting.remove(one.name)
+        self._skipped.add(one.name)
+        if is_kept and self._journal is not None:
+            self._journal.skip(one)
+        self._board.move(one.name, ActionStatus.SKIPPED, message)
+
+    def _begin(self, one: PlannedAction) -> None:
+        """Begin an action, or skip it where its condition does not hold."""
+        around, name = self._around, one.name
+        try:
+            if one.when is not None:
+                try:
+                    holds = bool(resolved(one.when, around.params, self.results))
+                except LookupError as error:
+                    raise WiringError(name, (("when", str(error.args[0])),)) from error
+                if not holds:
+                    self._skip(one, f"{one.when} does not hold", is_kept=True)
+                    return
+            values = gathered(one, self._plan, around.params, self.results)
+        except WiringError as error:
+            self._running[name] = None
+            self._settle(_Outcome(name, error=error))
+            return
+        if around.progress_callback is not None:
+            try:
+                around.progress_callback(len(self.results) + len(self._skipped), len(self._plan.actions), name)
+            except BaseException:
+                self._waiting.insert(0, name)
+                raise
+        self._board.move(name, ActionStatus.RUNNING)
+        call = ActionCall(
+            one.action_cls,
+            values,
+            one.label,
+            around.job_id,
+            env=around.env,
+            run=around.run,
+            cancellation=around.token,
+            client=around.client,
+            storage=around.storage,
+            checkpoint=around.checkpoint,
+            language=around.language,
+            messages=around.messages,
+            pipeline=around.context,
+        )
+        self._carry(name, call)
+
+    def _carry(self, name: str, call: ActionCall) -> None:
+        """Have an action run: here where nothing else could run meanwhile, else elsewhere."""
+        executor = self._around.executor
+        publish = self._publisher(name)
+        is_inline = executor is None or executor.traits.is_inline
+        if is_inline and not self._running and (self._around.limit == 1 or self._next_ready() is None):
+            self._running[name] = None
+            self._settle(_attempted(name, call, executor, publish))
+            return
+        self._running[name] = None
+        if executor is None or is_inline:
+            context = copy_context()
+
+            def work() -> None:
+                self._outcomes.put(_attempted(name, call, executor, publish))
+
+            # No thread of the caller's waits for it when an interrupt comes twice.
+            threading.Thread(target=context.run, args=(work,), name=f"pipeline-{name}", daemon=True).start()
+            return
+        try:
+            future = executor.submit(call, publish)
+        except Exception as error:  # noqa: BLE001 - an executor that refuses a call makes its action fail
+            self._settle(_Outcome(name, error=error))
+            return
+        self._running[name] = future
+        future.add_done_callback(lambda done: self._outcomes.put(_outcome_of(name, done)))
+
+    def _publisher(self, name: str) -> Callable[[Event], None]:
+        """Return where an action publishes: categories get its name before them, as several may run at once."""
+        board, publish = self._board, self._around.publish
+
+        def hear(event: Event) -> None:
+            board.hear(name, event)
+            if isinstance(event, ProgressReported | MetricsRecorded):
+                event = replace(event, category=f"{name}.{event.category}" if event.category else name)
+            publish(event)
+
+        return hear
+
+    def _settle_next(self) -> None:
+        """Wait until something comes of what runs, or the run is to stop."""
+        outcome = self._outcomes.get()
+        if outcome is not None:
+            self._settle(outcome)
+        elif self._around.token.is_cancelled:
+            self._take_back()
+
+    def _settle(self, outcome: _Outcome) -> None:
+        """Note what came of an action."""
+        name, error = outcome.name, outcome.error
+        del self._running[name]
+        if error is None:
+            self.results[name] = outcome.result
+            try:
+                if self._journal is not None:
+                    self._journal.completed(self._plan.actions[name], outcome.result)
+            except Exception as fault:  # noqa: BLE001 - what can't be kept would be lost at a resume
+                del self.results[name]
+                error = fault
+            else:
+                self._board.move(name, ActionStatus.COMPLETED)
+                return
+        if isinstance(error, WorkCancelledError):
+            self._board.move(name, ActionStatus.CANCELLED, error.reason, _told(error))
+            if not self.failures and self.cancelled is None:
+                self.cancelled = error
+                self._stop(error.reason)
+            return
+        if not isinstance(error, Exception):
+            self._board.move(name, ActionStatus.CANCELLED, "it was interrupted", _told(error))
+            raise error
+        self.failures[name] = error
+        self._lost.add(name)
+        self._board.move(name, ActionStatus.FAILED, _told(error), _told(error))
+        if not self._around.is_patient:
+            self._stop(f"action '{name}' failed")
+
+    def _stop(self, reason: str) -> None:
+        """Ask what runs to stop, and take back what has not begun."""
+        self._around.token.cancel(reason)
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """Cancel what was handed over to the executor and has not begun."""
+        for future in list(self._running.values()):
+            if future is not None:
+                future.cancel()
+
+    def _drain(self) -> None:
+        """Wait for what still runs; a second interrupt ends the waiting."""
+        self._stop("the run was stopped")
+        try:
+            while self._running:
+                try:
+                    self._settle_next()
+                except BaseException:  # noqa: BLE001, S112 - the first one is raised when all have ended
+                    continue
+        finally:
+            for name in tuple(self._running):
+                self._board.move(name, ActionStatus.CANCELLED, "it did not stop in time")
+
+    def _give_up(self, message: str) -> None:
+        """Note of all that was not begun that it will not be."""
+        while self._waiting:
+            self._board.move(self._waiting.pop(0), ActionStatus.CANCELLED, message)
+
+
+def _attempted(name: str, call: ActionCall, executor: Executor | None, publish: Callable[[Event], None]) -> _Outcome:
+    """Run an action in this thread."""
+    try:
+        result = call.run_here(publish) if executor is None else executor.submit(call, publish).result()
+    except BaseException as error:  # noqa: BLE001 - it is settled in the thread that decides
+        return _Outcome(name, error=error)
+    return _Outcome(name, result)
+
+
+def _outcome_of(name: str, done: Future[Any]) -> _Outcome:
+    if done.cancelled():
+        return _Outcome(name, error=WorkCancelledError(f"action '{name}'", "it had not begun when the run was stopped"))
+    error = done.exception()
+    return _Outcome(name, error=error) if error is not None else _Outcome(name, done.result())
+
+
+def _told(error: BaseException) -> str:
+    from ..steps.settling import told
+
+    return told(error)
