@@ -17,6 +17,7 @@ import plugbus.plugins
 from plugbus.capabilities import (
     BACKEND,
     EXECUTOR,
+    STORAGE,
     TRACKING,
     ActionRunner,
     DatasetDraft,
@@ -49,6 +50,11 @@ def use(kernel: Kernel, artifacts: Path) -> None:
         dataset = backend.create_dataset(DatasetDraft(name="cats", key="cats"))
         backend.create_data_units(dataset.id, [DataUnitDraft(name="one")])
         assert next(backend.data_units(dataset.id)).name == "one"
+    storage = kernel.services.find(STORAGE)
+    if storage is not None:
+        with storage.open("some.bin", "wb") as file:
+            file.write(b"1")
+        assert list(storage.list()) == ["some.bin"]
     active = kernel.list(PluginState.ACTIVE)
     if "digits" not in active or kernel.services.find(EXECUTOR) is None or kernel.services.find(TRACKING) is None:
         return

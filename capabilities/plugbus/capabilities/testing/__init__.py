@@ -4,12 +4,24 @@ import pytest
 
 # Plain asserts of the suites are to say what they compared, as those of test modules do.
 pytest.register_assert_rewrite(
-    f"{__name__}.backend_contract", f"{__name__}.executor_contract", f"{__name__}.tracking_contract"
+    f"{__name__}.backend_contract",
+    f"{__name__}.executor_contract",
+    f"{__name__}.storage_contract",
+    f"{__name__}.tracking_contract",
 )
 
 from .backend_contract import BackendContract  # noqa: E402 - see above
 from .executor_contract import ExecutorContract  # noqa: E402
 from .fake_tracking import FakeTracking, FakeTrackingClient  # noqa: E402
+from .storage_contract import StorageContract  # noqa: E402
 from .tracking_contract import Tracked, TrackingContract  # noqa: E402
 
-__all__ = ["BackendContract", "ExecutorContract", "FakeTracking", "FakeTrackingClient", "Tracked", "TrackingContract"]
+__all__ = [
+    "BackendContract",
+    "ExecutorContract",
+    "FakeTracking",
+    "FakeTrackingClient",
+    "StorageContract",
+    "Tracked",
+    "TrackingContract",
+]
