@@ -76,6 +76,13 @@ class Train(BaseAction[TrainParams]):
         return TrainResult(accuracy=0.5, model_path=path)
 
 
+class Loose(BaseAction[TrainParams]):
+    result_model = TrainResult
+
+    def execute(self) -> dict[str, Any]:
+        return {"accuracy": 0.75, "model_path": None}
+
+
 class Fail(BaseAction[TrainParams]):
     def execute(self) -> None:
         raise ArithmeticError("loss ran away")
@@ -110,6 +117,7 @@ class Digits(Plugin):
     actions: ClassVar[dict[str, type[BaseAction[Any]]]] = {
         "digits.train": Train,
         "digits.fail": Fail,
+        "digits.loose": Loose,
         "digits.interrupt": Interrupt,
         "digits.show": Show,
         "digits.stop": Stop,
@@ -276,6 +284,15 @@ class TestRun:
         assert bench.tracking.client.statuses == ["failed"]
         assert (Path(result.artifact_dir) / "errors" / "exception.txt").is_file()
         assert [type(event) for event in bench.events] == [RunStarted, ActionStarted, ActionFailed, RunEnded]
+
+    def test_keeps_a_result_that_does_not_fit(self, bench: Bench) -> None:
+        result = bench.runner.run("digits.loose")
+        assert result.status is RunStatus.FAILED
+        kept = Path(result.artifact_dir) / "errors" / "result.json"
+        assert json.loads(kept.read_text("utf-8")) == {"accuracy": 0.75, "model_path": None}
+        assert (kept, "errors") in bench.tracking.client.artifacts
+        result = bench.runner.run("digits.fail")
+        assert not (Path(result.artifact_dir) / "errors" / "result.json").exists()
 
     def test_of_an_action_that_is_interrupted_is_cancelled(self, bench: Bench) -> None:
         with pytest.raises(KeyboardInterrupt):

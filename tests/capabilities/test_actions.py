@@ -7,6 +7,7 @@ import gc
 import os
 import pickle
 import weakref
+from dataclasses import FrozenInstanceError, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
@@ -423,7 +424,7 @@ class TestResult:
         result.steps = "many"
         with pytest.raises(ResultError) as caught:
             validate_result(RenamedAction, result)
-        assert [path for path, _ in caught.value.faults] == ["Steps"]
+        assert [path for path, _ in caught.value.faults] == ["steps"]
 
     def test_whose_fields_are_read_by_a_path_is_accepted(self) -> None:
         class Deep(BaseModel):
@@ -434,8 +435,11 @@ class TestResult:
 
             def execute(self) -> None: ...
 
-        result = Deep.model_validate({"metrics": {"loss": 1.0}})
+        result: Any = Deep.model_validate({"metrics": {"loss": 1.0}})
         assert validate_result(DeepAction, result) is result
+        result.loss = "low"
+        with pytest.raises(ResultError, match="loss: Input should be a valid number"):
+            validate_result(DeepAction, result)
 
     def test_that_was_changed_to_what_does_not_fit_is_refused(self) -> None:
         result = Result(loss=1.0)
@@ -584,6 +588,40 @@ class TestRun:
         env = {"KEY": "given"}
         run(ActionCall(Writing, env=env))
         assert env == {"KEY": "given"}
+
+
+class TestCall:
+    def test_is_a_value(self) -> None:
+        call = ActionCall(SizeAction, {"size": 2}, job_id="job")
+        assert call == ActionCall(SizeAction, params={"size": 2}, job_id="job")
+        assert call != replace(call, job_id="other")
+        assert (replace(call, name="n").job_id, replace(call, name="n").label) == ("job", "n")
+        assert pickle.loads(pickle.dumps(call)) == call  # noqa: S301 - made in the line itself
+        with pytest.raises(FrozenInstanceError):
+            call.name = "other"  # type: ignore[misc] # that is the fault
+
+    @pytest.mark.parametrize(
+        ("given", "known"),
+        [((), {}), ((SizeAction,), {"nmae": "x"}), ((SizeAction,), {"action_cls": SizeAction}), (range(99), {})],
+    )
+    def test_takes_its_fields_and_no_others(self, given: Any, known: dict[str, Any]) -> None:
+        with pytest.raises(TypeError):
+            ActionCall(*given, **known)
+
+    def test_takes_its_fields_by_place_too(self) -> None:
+        env = {"A": 1}
+        call = ActionCall(SizeAction, None, "n", "job", env, checkpoint={"id": 3})
+        assert (call.name, call.job_id, call.env, call.checkpoint) == ("n", "job", env, {"id": 3})
+        assert (call.run, call.policy, dict(ActionCall(SizeAction).env)) == (None, None, {})
+
+    def test_needs_nobody_who_listens(self) -> None:
+        class Heard(BaseAction[Params]):
+            def execute(self) -> bool:
+                self.log("nobody")
+                return self.ctx.is_heard
+
+        assert ActionCall(Heard).run_here() is False
+        assert ActionCall(Heard).run_here(lambda event: None) is True
 
 
 class TestOffer:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..context import RuntimeContext
+from ..context.env import NO_SETTINGS
 from ..context.messages import NO_MESSAGES
+from ..context.runtime import discard
 from ..errors import WorkCancelledError
 from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
+from .action import NoResult
 from .validation import validate_params, validate_result
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from .policy import ActionPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ActionCall:
     """One action to be run, with all that is known of it before.
 
@@ -56,7 +59,7 @@ class ActionCall:
     params: Mapping[str, Any] | BaseModel | None = None
     name: str | None = None
     job_id: str | None = None
-    env: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, Any] = NO_SETTINGS
     run: RunContext | None = None
     cancellation: CancellationToken | None = None
     client: BackendClient | None = None
@@ -67,19 +70,37 @@ class ActionCall:
     messages: MessageCatalogue = NO_MESSAGES
     pipeline: PipelineContext | None = None
 
+    if not TYPE_CHECKING:
+
+        def __init__(self, action_cls: object, params: object = None, *given: object, **known: object) -> None:
+            """Keep what is given, and leave the rest to the class: setting it all takes longer than a small action."""
+            own = self.__dict__
+            own["action_cls"] = action_cls
+            own["params"] = params
+            if given:
+                known = {**dict(zip(_MORE, given, strict=False)), **known}
+                if len(given) > len(_MORE):
+                    raise TypeError(f"cannot make ActionCall: it takes action_cls, params, {', '.join(_MORE)}")
+            if known:
+                unknown = known.keys() - _MORE
+                if unknown:
+                    cause = f"{', '.join(sorted(unknown))} is none of action_cls, params, {', '.join(_MORE)}"
+                    raise TypeError(f"cannot make ActionCall: {cause}")
+                own.update(known)
+
     @property
     def label(self) -> str:
         """Return the name for people and events."""
         return self.name or self.action_cls.action_name or self.action_cls.__qualname__
 
-    def run_here(self, publish: Callable[[Event], None], *, clock: Clock | None = None) -> Any:
+    def run_here(self, publish: Callable[[Event], None] | None = None, *, clock: Clock | None = None) -> Any:
         """Run the action in this thread, and publish what becomes of it.
 
         Every executor ends here, wherever it carries the call: validate, make, execute, validate the result, and again
         where its policy says so.
 
         Args:
-            publish: Where the job's events go.
+            publish: Where the job's events go; nowhere by default, and then none is made.
             clock: Tells the time and lets it pass between attempts; that of the machine by default.
 
         Raises:
@@ -89,18 +110,16 @@ class ActionCall:
             ActionTimeoutError: The action took longer than its policy allows.
             Exception: Whatever the action raises, as it is.
         """
+        params = validate_params(self.action_cls, self.params, name=self.name)
+        if publish is None or publish is discard:
+            if self.policy is None and self.action_cls.policy is None:
+                return self.attempt(params, discard, self.cancellation)
+            return self._tried(params, discard, clock)
         label = self.label
-        params = validate_params(self.action_cls, self.params, name=label)
-        policy = self.policy or self.action_cls.policy
         publish(ActionStarted(self.job_id, label))
         start = monotonic()
         try:
-            if policy is None:
-                result = self.attempt(params, publish, self.cancellation)
-            else:
-                from .attempts import run_attempts  # few actions have a policy
-
-                result = run_attempts(self, params, policy, publish, clock)
+            result = self._tried(params, publish, clock)
         except WorkCancelledError:
             publish(ActionCancelled(self.job_id, label, monotonic() - start))
             raise
@@ -113,26 +132,44 @@ class ActionCall:
         publish(ActionCompleted(self.job_id, label, monotonic() - start))
         return result
 
+    def _tried(self, params: BaseModel, publish: Callable[[Event], None], clock: Clock | None) -> Any:
+        policy = self.policy or self.action_cls.policy
+        if policy is None:
+            return self.attempt(params, publish, self.cancellation)
+        from .attempts import run_attempts  # few actions have a policy
+
+        return run_attempts(self, params, policy, publish, clock)
+
     def attempt(
         self, params: BaseModel, publish: Callable[[Event], None], cancellation: CancellationToken | None
     ) -> Any:
         """Make the action, execute it once, and return its valid result; part of ``run_here``."""
-        ctx = RuntimeContext(
-            env=self.env,
-            job_id=self.job_id,
-            client=self.client,
-            checkpoint=self.checkpoint,
-            publish=publish,
-            run=self.run,
-            cancellation=cancellation,
-            storage=self.storage,
-            language=self.language,
-            messages=self.messages,
-            pipeline=self.pipeline,
-        )
+        if len(self.__dict__) == _BARE:
+            # The short way, for calls that bring nothing else.
+            ctx = RuntimeContext(publish=publish, cancellation=cancellation)
+        else:
+            ctx = RuntimeContext(
+                env=self.env,
+                job_id=self.job_id,
+                client=self.client,
+                checkpoint=self.checkpoint,
+                publish=publish,
+                run=self.run,
+                cancellation=cancellation,
+                storage=self.storage,
+                language=self.language,
+                messages=self.messages,
+                pipeline=self.pipeline,
+            )
         result = self.action_cls(params, ctx).execute()
         if type(result) is CoroutineType:
             from .awaiting import run_coroutine  # asyncio is dear to import, and few actions are async
 
             result = run_coroutine(result, cancellation, f"action '{self.label}'")
-        return validate_result(self.action_cls, result, name=self.label)
+        if self.action_cls.result_model is NoResult:
+            return result
+        return validate_result(self.action_cls, result, name=self.name)
+
+
+_BARE: Final = 2  # action_cls and params
+_MORE: Final = tuple(one.name for one in fields(ActionCall))[2:]

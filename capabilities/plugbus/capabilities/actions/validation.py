@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..errors import ActionDefinitionError, ParamsError, ResultError
 
@@ -23,20 +23,23 @@ def validate_params(
         ActionDefinitionError: The action names no parameter model.
         ParamsError: They do not fit; holds every fault.
     """
-    label = name or action_cls.action_name or action_cls.__qualname__
-    model = getattr(action_cls, "params_model", None)
-    if model is None:
-        cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
-        raise ActionDefinitionError(label, cause)
-    if isinstance(params, BaseModel) and isinstance(params, model):
-        return params
-    if isinstance(params, BaseModel):
-        params = params.model_dump()
+    action: Any = action_cls  # for checkers params_model depends on what the class was subscribed with
     try:
-        validated: BaseModel = model.model_validate(dict(params or {}))
+        model: type[BaseModel] = action.params_model
+    except AttributeError:
+        cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
+        raise ActionDefinitionError(_label(action_cls, name), cause) from None
+    if type(params) is not dict:  # most are; asking whether something is a model takes long
+        if isinstance(params, BaseModel):
+            if isinstance(params, model):
+                return params
+            params = params.model_dump()
+        # Not a mapping of just any kind: a model may look at what it is given before it is validated.
+        params = dict(params or ())
+    try:
+        return model.model_validate(params)
     except ValidationError as error:
-        raise ParamsError(label, _faults(error)) from error
-    return validated
+        raise ParamsError(_label(action_cls, name), _faults(error)) from error
 
 
 def validate_result(action_cls: type[BaseAction[Any]], result: Any, *, name: str | None = None) -> Any:
@@ -48,31 +51,18 @@ def validate_result(action_cls: type[BaseAction[Any]], result: Any, *, name: str
     model = action_cls.result_model
     if not issubclass(model, BaseModel):
         return result
-    label = name or action_cls.action_name or action_cls.__qualname__
     try:
         if not isinstance(result, model):
             return model.model_validate(result)
         # It may have been made or changed without validation: its fields are looked at again.
-        again = _fields_of(result)
-        if again is not None:
-            type(result).model_validate(again)
+        type(result).__pydantic_validator__.validate_python(result.__dict__, by_alias=False, by_name=True)
     except ValidationError as error:
-        raise ResultError(label, model.__qualname__, _faults(error), result) from error
+        raise ResultError(_label(action_cls, name), model.__qualname__, _faults(error), result) from error
     return result
 
 
-def _fields_of(result: BaseModel) -> dict[str, Any] | None:
-    """Return an object's fields under the names by which its model reads them; None where one is read by a path."""
-    found: dict[str, Any] = {}
-    for name, field in type(result).model_fields.items():
-        alias = field.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
-        key = next((one for one in choices if isinstance(one, str)), None)
-        if key is None:
-            return None
-        if hasattr(result, name):
-            found[key] = getattr(result, name)
-    return found
+def _label(action_cls: type[BaseAction[Any]], name: str | None) -> str:
+    return name or action_cls.action_name or action_cls.__qualname__
 
 
 def _faults(error: ValidationError) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..context import RuntimeContext
-from ..errors import WorkCancelledError
+from ..errors import ActionTimeoutError, ResultError, WorkCancelledError
 from ..events import MetricsRecorded, RunEnded, RunStarted, encode_value
 from .context import RunContext
 from .result import RunResult, RunStatus
@@ -87,6 +87,7 @@ class RunEngine:
         end = RunEnded(directory.run_id, result.status.value, result.duration_s, result.message)
         steps: tuple[tuple[str, Callable[[], object]], ...] = (
             ("write the exception of", lambda: _write_exception(directory, result)),
+            ("write the refused result of", lambda: _write_refused_result(directory, result)),
             ("write the summary of", lambda: _write_summary(directory, spec, plugin, result)),
             ("log the artifacts of", lambda: tracking.log_artifacts(directory.path)),
             ("close the tracking of", tracking.close),
@@ -123,6 +124,12 @@ class RunEngine:
 def _write_exception(directory: RunDirectory, result: RunResult) -> None:
     if result.status is RunStatus.FAILED and result.error is not None:
         directory.write_exception("".join(format_exception(result.error)))
+
+
+def _write_refused_result(directory: RunDirectory, result: RunResult) -> None:
+    """Keep what an action returned that does not fit its model, or came too late."""
+    if isinstance(result.error, ResultError | ActionTimeoutError) and result.error.result is not None:
+        directory.write_refused_result(encode_value(result.error.result))
 
 
 def _write_summary(directory: RunDirectory, spec: RunSpec, plugin: PluginInfo | None, result: RunResult) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SUMMARY = Path("summary") / "run_summary.json"
 EXCEPTION = Path("errors") / "exception.txt"
+REFUSED_RESULT = Path("errors") / "result.json"
 
 
 def artifact_root(environ: Mapping[str, str] | None = None) -> Path:
@@ -46,6 +47,10 @@ class RunDirectory:
     def write_exception(self, text: str) -> Path:
         """Write ``errors/exception.txt`` in one step and return its path."""
         return self._write(EXCEPTION, text)
+
+    def write_refused_result(self, result: object) -> Path:
+        """Write what was returned and refused, as plain data, so that the work is not lost; return the file."""
+        return self._write(REFUSED_RESULT, json.dumps(result, indent=2) + "\n")
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return the summary, or None while there is none that can be read."""

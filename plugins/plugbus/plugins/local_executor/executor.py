@@ -6,16 +6,15 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from plugbus.capabilities import ActionCall, Executor, ExecutorTraits
+from plugbus.capabilities import ActionCall, Executor, ExecutorTraits, PluginEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic import BaseModel
+
+    from plugbus.capabilities import BaseAction
     from plugbus.kernel import Event
-
-
-def _discard(event: Event) -> None:
-    """Publish to nobody."""
 
 
 class LocalExecutor(Executor):
@@ -33,10 +32,14 @@ class LocalExecutor(Executor):
         job_id: str | None = None,
         publish: Callable[[Event], None] | None = None,
     ) -> None:
-        self._env = dict(env or {})
-        self._job_id = job_id
-        self._publish = publish or _discard
+        # What calls get that do not say so themselves.
+        self._known: dict[str, Any] = {"env": PluginEnvironment(env)} if env else {}
+        if job_id:
+            self._known["job_id"] = job_id
+        self._publish = publish
         self._is_shut_down = False
+        # Nobody waits for execute, and so it needs no future, unless a subclass has its own way to submit.
+        self._is_direct = type(self).submit is LocalExecutor.submit
 
     @property
     def traits(self) -> ExecutorTraits:
@@ -53,19 +56,24 @@ class LocalExecutor(Executor):
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:
-            result = self._completed(call).run_here(publish or self._publish)
+            lacking = {name: value for name, value in self._known.items() if not getattr(call, name)}
+            result = (replace(call, **lacking) if lacking else call).run_here(publish or self._publish)
         except Exception as error:  # noqa: BLE001 - whatever the action raises is the future's outcome
             future.set_exception(error)
         else:
             future.set_result(result)
         return future
 
+    def execute(
+        self, action_cls: type[BaseAction[Any]], params: Mapping[str, Any] | BaseModel | None = None, **known: Any
+    ) -> Any:
+        """Run an action in this thread and return its result; raises what the action raises."""
+        if self._is_shut_down or not self._is_direct:
+            return super().execute(action_cls, params, **known)
+        if self._known:
+            known = {**self._known, **{name: value for name, value in known.items() if value}}
+        return ActionCall(action_cls, params, **known).run_here(self._publish)
+
     def shutdown(self, *, wait: bool = True) -> None:
         """Refuse further calls; nothing runs in the background that could be waited for."""
         self._is_shut_down = True
-
-    def _completed(self, call: ActionCall) -> ActionCall:
-        """Return the call with this executor's settings and job where it brings none."""
-        if (call.env or not self._env) and (call.job_id or not self._job_id):
-            return call
-        return replace(call, env=call.env or self._env, job_id=call.job_id or self._job_id)
