@@ -34,36 +34,34 @@ class Claims:
 
     def claim_for_loading(self, order: Sequence[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
         """Mark plugins of a plan as loading, all or none; with the lock held."""
-        wanted = frozenset(plan.wanted)
-        causes = {metadata.id: cause for metadata in order if metadata.id in wanted}
-        for metadata in plan.order:
-            for used in plan.providers[metadata.id].values():
-                if used not in causes:
-                    causes[used] = LoadCause(LoadCauseKind.NEEDED, metadata.id)
+        causes = _causes(order, plan, cause)
+        record, change, state = self._registry.record, self._registry.change_to, PluginState.LOADING
         try:
             for metadata in order:
-                self.causes[metadata.id] = causes[metadata.id]
-                candidates = self._registry.record(metadata.id).candidates
+                plugin_id = metadata.id
+                self.causes[plugin_id] = causes[plugin_id]
+                candidates = record(plugin_id).candidates
                 source = candidates[0]
                 if len(candidates) > 1:
                     source = next(one for one in candidates if one.metadata.version == metadata.version)
                 # The last failure is kept until this load has done better: it may never get its turn.
-                self._registry.change(metadata.id, state=PluginState.LOADING, source=source)
-                self._transitions.bind(metadata, plan.providers[metadata.id])
+                change(plugin_id, {"state": state, "source": source})
+                self._transitions.bind(metadata, plan.providers[plugin_id])
         except BaseException:
             self.let_go(list(order))
             raise
 
     def let_go(self, claimed: list[PluginMetadata]) -> None:
         """Put plugins whose load was not tried, or not carried through, back where they were; empty the list."""
-        while claimed:
-            plugin_id = claimed[0].id
-            self._transitions.unbind(plugin_id)
-            self.causes.pop(plugin_id, None)
-            has_failed = self._registry.record(plugin_id).failure is not None
-            state = PluginState.FAILED if has_failed else PluginState.REGISTERED
-            self._transitions.settle(plugin_id, state, source=None)
-            del claimed[0]
+        with self._transitions.lock:
+            while claimed:
+                plugin_id = claimed[0].id
+                self._transitions.unbind(plugin_id)
+                self.causes.pop(plugin_id, None)
+                has_failed = self._registry.record(plugin_id).failure is not None
+                state = PluginState.FAILED if has_failed else PluginState.REGISTERED
+                self._transitions.settle(plugin_id, {"state": state, "source": None})
+                del claimed[0]
 
     def claim_for_unloading(self, plugin_ids: tuple[str, ...]) -> None:
         """Mark active plugins as unloading, all or none; with the lock held."""
@@ -77,6 +75,19 @@ class Claims:
 
     def keep(self, claimed: list[str]) -> None:
         """Let plugins stay active whose unload was claimed and has not begun."""
-        while claimed:
-            self._transitions.settle(claimed[0], PluginState.ACTIVE)
-            del claimed[0]
+        with self._transitions.lock:
+            while claimed:
+                self._transitions.settle(claimed[0], {"state": PluginState.ACTIVE})
+                del claimed[0]
+
+
+def _causes(order: Sequence[PluginMetadata], plan: Plan, cause: LoadCause) -> dict[str, LoadCause]:
+    """Say of each plugin why it is to be loaded: it was asked for, or the first one of the plan needs it that does."""
+    wanted = frozenset(plan.wanted)
+    causes = {metadata.id: cause for metadata in order if metadata.id in wanted}
+    if len(causes) < len(order):
+        for metadata in plan.order:
+            for used in plan.providers[metadata.id].values():
+                if used not in causes:
+                    causes[used] = LoadCause(LoadCauseKind.NEEDED, metadata.id)
+    return causes

@@ -90,11 +90,12 @@ class Departure:
         if self._is_replaced:
             self._transitions.vacate(self._loaded)
             return
+        plugin_id = self._metadata.id
         with self._transitions.lock:
-            if self._transitions.loaded.get(self._metadata.id) is self._loaded:
-                self._transitions.unbind(self._metadata.id)
-                self._transitions.settle(self._metadata.id, PluginState.REGISTERED, source=None, plugin=None)
-                del self._transitions.loaded[self._metadata.id]
+            if self._transitions.loaded.get(plugin_id) is self._loaded:
+                self._transitions.unbind(plugin_id)
+                self._transitions.settle(plugin_id, {"state": PluginState.REGISTERED, "source": None, "plugin": None})
+                del self._transitions.loaded[plugin_id]
 
     def _write_news(self) -> None:
         failures = self._down.failures

@@ -10,10 +10,11 @@ from .providers import Provision
 from .watching import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from weakref import WeakSet
 
     from .bus import EventBus
+    from .capabilities import Capability
     from .locator import ServiceLocator
     from .metadata import PluginMetadata
     from .subscriptions import Subscription
@@ -67,6 +68,12 @@ class Holdings:
         with self._lock:
             return tuple(self._provisions.values()) if self._phase in {"loading", "active"} else ()
 
+    def missing(self, declared: Iterable[Capability[Any]]) -> tuple[str, ...]:
+        """Return what of the capabilities that a plugin declares it does not offer; labels need no object."""
+        with self._lock:
+            offered: set[str] = {one.key for one in self._provisions.values()}
+        return tuple([str(one) for one in declared if one not in offered and not one.is_label])
+
     @property
     def is_replaced(self) -> bool:
         """Tell whether another plugin has taken this one's place."""
@@ -96,7 +103,7 @@ class Holdings:
                 if replacing is not None:
                     replacing._take_back()
                 raise
-            self._untold = [Exchange(leaving, arriving)]
+            self._untold = [Exchange(leaving, arriving)] if leaving or arriving else []
             self._phase = "active"
             held_back = tuple(self._held_back)
         old = () if replacing is None else replacing._live_subscriptions()
@@ -114,19 +121,20 @@ class Holdings:
             self._phase = "closing"
             provisions = tuple(self._provisions.values())
             self._held_back.clear()
-            if provisions:
-                self._left += tuple([one for one in provisions if one not in self._left])
+            self._left = (
+                (*self._left, *[one for one in provisions if one not in self._left]) if self._left else provisions
+            )
         if self._subscriptions is not None:
             self._bus.exchange(self._live_subscriptions(), ())
         while self._watches:
             self._watches[-1]()
             del self._watches[-1]
-        with self._lock:
-            if self._withdrawal is None:
-                visible = tuple([one for one in provisions if one in self._services.providers(one.key)])
-                self._withdrawal = Exchange(visible, ())
-                self._untold += (self._withdrawal,)
-            if provisions:
+        if provisions:
+            with self._lock:
+                if self._withdrawal is None:
+                    visible = tuple([one for one in provisions if one in self._services.providers(one.key)])
+                    self._withdrawal = Exchange(visible, ())
+                    self._untold += (self._withdrawal,)
                 self._services.switch(provisions, ())
                 self._provisions.clear()
         return provisions

@@ -144,8 +144,7 @@ class PluginBringUp:
         self._hooks.call_for(context, "on_load", plugin.on_load, context)
         self.step = "provide"
         if metadata.provides:
-            offered: set[str] = {one.key for one in context.provisions}
-            missing = tuple([str(one) for one in metadata.provides if one not in offered and not one.is_label])
+            missing = context.missing(metadata.provides)
             if missing:
                 raise UndeclaredCapabilityError(metadata.id, missing)
         _subscribe_on_event(plugin, context)

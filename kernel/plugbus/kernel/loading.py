@@ -233,7 +233,8 @@ class Loading:
         plugin_id = loaded.context.plugin_id
         self._claims.causes.pop(plugin_id, None)
         self._transitions.loaded[plugin_id] = loaded
-        self._transitions.settle(plugin_id, PluginState.ACTIVE, plugin=loaded.plugin, failure=None, failed_loads=0)
+        facts = {"state": PluginState.ACTIVE, "plugin": loaded.plugin, "failure": None, "failed_loads": 0}
+        self._transitions.settle(plugin_id, facts)
 
     def _announce(self, loaded: LoadedPlugin) -> None:
         metadata = loaded.context.metadata
@@ -250,8 +251,9 @@ class Loading:
     def _fail(self, plugin_id: str, step: str, error: BaseException) -> PluginFailure:
         """Mark a plugin as failed for a reason that lies in what it needs."""
         failure = describe_failure(step, error)
-        self._transitions.unbind(plugin_id)
-        self._transitions.settle(plugin_id, PluginState.FAILED, source=None, failure=failure)
+        with self._transitions.lock:
+            self._transitions.unbind(plugin_id)
+            self._transitions.settle(plugin_id, {"state": PluginState.FAILED, "source": None, "failure": failure})
         return failure
 
     def _fail_itself(self, plugin_id: str, step: str, error: BaseException) -> tuple[PluginQuarantined, ...]:
@@ -262,8 +264,8 @@ class Loading:
             count, exclusion = self._quarantine.judge(record, failure)
             self._transitions.unbind(plugin_id)
             self._claims.causes.pop(plugin_id, None)
-            facts: dict[str, object] = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
-            self._transitions.settle(plugin_id, PluginState.FAILED, source=None, **facts)
+            facts = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
+            self._transitions.settle(plugin_id, {"state": PluginState.FAILED, "source": None, **facts})
         if exclusion is None:
             return ()
         return (PluginQuarantined(plugin_id, count, failure.message),)

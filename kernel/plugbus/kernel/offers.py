@@ -177,8 +177,7 @@ class ServiceOffers(ServiceTable):
 
     def tell(self, exchange: Exchange) -> None:
         """Tell those who watch or wait, and publish, what was exchanged; once, and without a lock."""
-        if exchange.leaving or exchange.arriving:
-            self._watches.tell(exchange)
+        self._watches.tell(exchange)
 
     def watch(self, key: Capability[Any] | str, on_change: ChangeHandler, *, owner: str = "") -> Callable[[], None]:
         """Call ``on_change(change)`` when a provider of ``key`` comes, goes or is replaced; return the undo.

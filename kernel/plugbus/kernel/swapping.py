@@ -251,7 +251,7 @@ class Swap:
         if self._new.id == self._old_id:
             self._registry.replace(self._old_id, candidates, self._source, new.plugin)
         else:
-            self._transitions.settle(self._new.id, PluginState.ACTIVE, plugin=new.plugin, failure=None)
+            self._transitions.settle(self._new.id, {"state": PluginState.ACTIVE, "plugin": new.plugin, "failure": None})
             self._registry.change(self._old_id, state=PluginState.UNLOADING)
 
     def _see_off(self, drain_s: float) -> None:
@@ -279,7 +279,7 @@ class Swap:
             self._claims.let_go(self._needed)
             if self._is_entered and self._new.id in self._registry:
                 state = PluginState.REGISTERED if self._before is None else self._before.state
-                self._transitions.settle(self._new.id, state, source=None)
+                self._transitions.settle(self._new.id, {"state": state, "source": None})
             # Before what it stands for each was set, so that an interrupt finds it: what it stands for may be missing.
             if self._is_registered_here and self._is_registered:
                 self._registry.unregister(self._new.id, self._new.version)

@@ -47,9 +47,11 @@ class Transitions:
         # What another plugin has replaced, while uses of it are waited for.
         self._draining: dict[Retirement, str] = {}
         self._uses: dict[str, Mapping[str, str]] = {}
-        self._needs: dict[str, tuple[Requirement, ...]] = {}
-        # Who can't do without a target, which is a plugin's id or, with True before it, a capability.
-        self._users: dict[tuple[bool, str], dict[str, None]] = {}
+        # What has needs; what has none is not in it.
+        self._bound: dict[str, PluginMetadata] = {}
+        # Who can't do without a plugin, and without a capability.
+        self._plugin_users: dict[str, dict[str, None]] = {}
+        self._capability_users: dict[str, dict[str, None]] = {}
 
     def refuse_when_closed(self, verb: str) -> None:
         """Raise ``KernelClosedError`` after a shutdown; with the lock held where the answer must stay true."""
@@ -137,7 +139,7 @@ class Transitions:
         plugin_id = old.context.plugin_id
         with self.lock:
             if self._registry.record(plugin_id).plugin is old.plugin:
-                self.settle(plugin_id, PluginState.REGISTERED, source=None, plugin=None)
+                self.settle(plugin_id, {"state": PluginState.REGISTERED, "source": None, "plugin": None})
 
     def _draining_of(self, plugin_id: str) -> list[Retirement]:
         return [one for one, replaced in self._draining.items() if replaced == plugin_id]
@@ -158,42 +160,50 @@ class Transitions:
             self._claimed.difference_update(plugin_ids)
             self._settled.notify_all()
 
-    def settle(self, plugin_id: str, state: PluginState, **facts: object) -> None:
-        """Give a moving plugin its next state, and wake those who wait for it."""
-        with self.lock:
-            facts["state"] = state
-            self._registry.change_to(plugin_id, facts)
-            if self._waiting:
-                self._settled.notify_all()
+    def settle(self, plugin_id: str, facts: dict[str, object]) -> None:
+        """Give a moving plugin its next state, and wake those who wait for it; with the lock held."""
+        self._registry.change_to(plugin_id, facts)
+        if self._waiting:
+            self._settled.notify_all()
 
     def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
-        """Remember what a plugin was resolved with: requirement's target to the id that meets it."""
-        self._uses[metadata.id] = uses
+        """Remember what a plugin was resolved with, requirement's target to the id that meets it; with the lock held."""
+        plugin_id = metadata.id
+        self._uses[plugin_id] = uses
         if not metadata.dependencies and not metadata.requires:
-            self._needs.pop(metadata.id, None)
+            self._bound.pop(plugin_id, None)
             return
-        needs = self._needs[metadata.id] = tuple([need for need in metadata.requirements if not need.optional])
-        for need in needs:
-            target = _target(need)
-            users = self._users.get(target)
-            if users is None:
-                self._users[target] = {metadata.id: None}
-            else:
-                users[metadata.id] = None
+        self._bound[plugin_id] = metadata
+        for users, target in self._users_of(metadata):
+            users.setdefault(target, {})[plugin_id] = None
 
     def unbind(self, plugin_id: str) -> None:
-        """Forget what a plugin uses."""
-        with self.lock:
-            self._uses.pop(plugin_id, None)
-            # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
-            for need in self._needs.get(plugin_id, ()):
-                target = _target(need)
-                users = self._users.get(target)
-                if users is not None:
-                    users.pop(plugin_id, None)
-                    if not users:
-                        self._users.pop(target, None)
-            self._needs.pop(plugin_id, None)
+        """Forget what a plugin uses; with the lock held."""
+        self._uses.pop(plugin_id, None)
+        metadata = self._bound.get(plugin_id)
+        if metadata is None:
+            return
+        # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
+        for users, target in self._users_of(metadata):
+            using = users.get(target)
+            if using is not None:
+                using.pop(plugin_id, None)
+                if not using:
+                    users.pop(target, None)
+        self._bound.pop(plugin_id, None)
+
+    def _users_of(self, metadata: PluginMetadata) -> list[tuple[dict[str, dict[str, None]], str]]:
+        """List what a plugin can't do without: the index of those who use it, and its key there."""
+        plugin_users = self._plugin_users
+        found = [(plugin_users, target) for target in metadata.dependencies]
+        for need in metadata.requires:
+            if not need.optional:
+                found.append((self._capability_users if need.is_capability else plugin_users, str(need.target)))
+        return found
+
+    def _needs_of(self, plugin_id: str) -> Iterator[Requirement]:
+        metadata = self._bound.get(plugin_id)
+        return iter(()) if metadata is None else (need for need in metadata.requirements if not need.optional)
 
     def uses(self, plugin_id: str) -> Mapping[str, str]:
         """Return what a plugin was resolved with, empty when it is not loaded; what is optional is among it."""
@@ -202,7 +212,7 @@ class Transitions:
     def needed(self, plugin_id: str) -> tuple[str, ...]:
         """Return the ids that a plugin was resolved with and can't do without."""
         uses = self.uses(plugin_id)
-        return tuple(dict.fromkeys(uses[str(need.target)] for need in self._needs.get(plugin_id, ())))
+        return tuple(dict.fromkeys(uses[str(need.target)] for need in self._needs_of(plugin_id)))
 
     def dependents(self, plugin_id: str) -> tuple[str, ...]:
         """Return what could not stay without a plugin, each before what it needs; the plugin itself is not in it.
@@ -226,26 +236,27 @@ class Transitions:
 
     def bereft(self, used: str, gone: Mapping[str, None]) -> tuple[str, ...]:
         """Return what needs a plugin of ``gone`` directly, could not stay without all of these, and is none of them."""
-        found = dict.fromkeys(self._users.get((False, used), ()))
-        for capability in self._registry.record(used).metadata.provides:
-            users = self._users.get((True, str(capability)), ())
-            found.update((user, None) for user in users if user not in gone and self._is_lost(user, capability, gone))
-        return tuple(user for user in found if user not in gone)
+        found = dict.fromkeys(self._plugin_users.get(used, ()))
+        if self._capability_users:
+            for capability in self._registry.record(used).metadata.provides:
+                users = self._capability_users.get(capability, ())
+                found.update((one, None) for one in users if one not in gone and self._is_lost(one, capability, gone))
+        return tuple([one for one in found if one not in gone]) if found else ()
 
     def unmet_by(self, old_id: str, new: PluginMetadata) -> tuple[str, ...]:
         """Say which needs of loaded plugins would not be met any more, if ``new`` were in the place of a plugin."""
         unmet = [
             f"'{user}' requires plugin '{old_id}' {need.range}, which '{new.id}' {new.version} is not"
-            for user in self._users.get((False, old_id), ())
-            for need in self._needs[user]
+            for user in self._plugin_users.get(old_id, ())
+            for need in self._needs_of(user)
             if not need.is_capability
             and need.target == old_id
             and not (new.id == old_id and parse_range(need.range).matches(parse_version(new.version)))
         ]
         gone = {old_id: None}
         for capability in self._registry.record(old_id).metadata.provides:
-            for user in self._users.get((True, str(capability)), ()):
-                for need in self._needs[user]:
+            for user in self._capability_users.get(capability, ()):
+                for need in self._needs_of(user):
                     is_asked = need.is_capability and need.target == capability and user != old_id
                     if is_asked and not (_is_offered(need, new) or self._is_met(need, user, gone)):
                         offered = next((f" at {one.version}" for one in new.provides if one == capability), "")
@@ -290,7 +301,7 @@ class Transitions:
 
     def _is_lost(self, user: str, capability: str, gone: Mapping[str, None]) -> bool:
         """Tell whether ``user`` requires a capability that no loaded plugin besides ``gone`` offers in its range."""
-        needs = (need for need in self._needs[user] if need.is_capability and need.target == capability)
+        needs = (need for need in self._needs_of(user) if need.is_capability and need.target == capability)
         return not all(self._is_met(need, user, gone) for need in needs)
 
     def _is_met(self, need: Requirement, user: str, gone: Mapping[str, None]) -> bool:
@@ -306,7 +317,3 @@ class Transitions:
 def _is_offered(need: Requirement, metadata: PluginMetadata) -> bool:
     wanted = parse_range(need.range)
     return any(one == need.target and wanted.matches(parse_version(one.version)) for one in metadata.provides)
-
-
-def _target(need: Requirement) -> tuple[bool, str]:
-    return need.is_capability, str(need.target)

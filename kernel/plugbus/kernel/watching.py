@@ -96,7 +96,7 @@ class Watches:
         is_heard: Callable[[type[KernelEvent]], bool] | None = None,
     ) -> None:
         self._publish = publish
-        self._is_heard = is_heard
+        self._is_heard = is_heard or (lambda kind: publish is not None)
         self._lock = threading.Lock()
         self._watches: dict[str, tuple[Watch, ...]] = {}
 
@@ -127,9 +127,9 @@ class Watches:
                 for watch in self._watches.get(change.key, ()):
                     if not watch.is_once or (change.provided_by is not None and self.remove(watch)):
                         errors += self.call(watch, change)
-        if exchange.arriving:
+        if exchange.arriving and self._is_heard(CapabilityProvided):
             errors += self._announce(CapabilityProvided, exchange.arriving)
-        if exchange.leaving:
+        if exchange.leaving and self._is_heard(CapabilityWithdrawn):
             errors += self._announce(CapabilityWithdrawn, exchange.leaving)
         if errors:
             raise errors[0]
@@ -139,13 +139,12 @@ class Watches:
     ) -> list[BaseException]:
         """Publish an event for each of some provisions; return what that raises."""
         errors: list[BaseException] = []
-        publish, is_heard = self._publish, self._is_heard
-        if publish is not None and (is_heard is None or is_heard(kind)):
-            for one in provisions:
-                try:
-                    publish(kind(str(one.key), one.owner))
-                except BaseException as error:  # noqa: BLE001 - raised when all were told
-                    errors.append(error)
+        for one in provisions:
+            try:
+                if self._publish is not None:
+                    self._publish(kind(str(one.key), one.owner))
+            except BaseException as error:  # noqa: BLE001 - raised when all were told
+                errors.append(error)
         return errors
 
     def call(self, watch: Watch, change: ServiceChange) -> list[BaseException]:
