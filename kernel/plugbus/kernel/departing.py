@@ -41,6 +41,18 @@ class Departure:
         is_same_id: That one has the same id.
     """
 
+    __slots__ = (
+        "_bus",
+        "_down",
+        "_is_replaced",
+        "_is_silent",
+        "_loaded",
+        "_metadata",
+        "_news",
+        "_taken",
+        "_transitions",
+    )
+
     def __init__(
         self,
         loaded: LoadedPlugin,
@@ -142,6 +154,8 @@ class News:
         events: What is to be told first.
         failures: What came back earlier; more is added.
     """
+
+    __slots__ = ("_bus", "_pending", "failures")
 
     def __init__(
         self, bus: EventBus, events: Iterable[KernelEvent] = (), failures: list[StepFailure] | None = None

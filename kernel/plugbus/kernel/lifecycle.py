@@ -191,6 +191,8 @@ class TakeDown:
         failures: Everything that went wrong so far.
     """
 
+    __slots__ = ("_is_called", "_taken", "failures", "loaded")
+
     def __init__(self, loaded: LoadedPlugin) -> None:
         self.loaded = loaded
         self.failures: list[StepFailure] = []

@@ -167,7 +167,7 @@ class Transitions:
             self._settled.notify_all()
 
     def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
-        """Remember what a plugin was resolved with, requirement's target to the id that meets it; with the lock held."""
+        """Remember what meets each target of a plugin's requirements; with the lock held."""
         plugin_id = metadata.id
         self._uses[plugin_id] = uses
         if not metadata.dependencies and not metadata.requires:

@@ -103,17 +103,18 @@ class Unloading:
 
     def _take_down(self, claimed: list[str], failures: list[StepFailure]) -> None:
         """Let claimed plugins go, all of them; ``claimed`` is emptied when that begins."""
-        departures = [Departure(self._transitions.loaded[one], self._bus, self._transitions) for one in claimed]
-        pending = departures[::-1]
+        pending = [Departure(self._transitions.loaded[one], self._bus, self._transitions) for one in reversed(claimed)]
         del claimed[:]
         while pending:
             try:
                 with self._transitions.changing():
                     while pending:
-                        pending[-1].run()
-                        del pending[-1]
+                        departure = pending[-1]
+                        departure.run()
+                        # What has gone is dropped at once: its memory is at hand for the next one.
+                        failures += departure.failures
+                        del pending[-1]  # between the two lines no interrupt can come
             except Exception:
                 raise
             except BaseException as error:  # noqa: BLE001 - an interrupt; raised when everything is down
                 failures.append(StepFailure("", "unload", error))
-        failures += [failure for one in departures for failure in one.failures]
