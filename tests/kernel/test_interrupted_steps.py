@@ -90,7 +90,7 @@ def test_a_load_that_fails_and_is_interrupted_on_its_way_back_leaves_nothing(ste
     [
         # Before the first one has begun to go, nothing goes; from then on, all.
         Step("Claims.claim_for_unloading", OLD),
-        Step("PluginRegistry.change", OLD, turn=2),
+        Step("PluginRegistry.change_to", OLD, turn=2),
         Step("Unloading._take_down", OLD),
         Step("Transitions.changing", NONE, after="get"),
         Step("Departure.run", NONE),

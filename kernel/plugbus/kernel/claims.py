@@ -65,9 +65,10 @@ class Claims:
 
     def claim_for_unloading(self, plugin_ids: tuple[str, ...]) -> None:
         """Mark active plugins as unloading, all or none; with the lock held."""
+        facts = {"state": PluginState.UNLOADING}
         try:
             for plugin_id in plugin_ids:
-                self._registry.change(plugin_id, state=PluginState.UNLOADING)
+                self._registry.change_to(plugin_id, facts)
         except BaseException:
             for plugin_id in plugin_ids:
                 self._registry.change(plugin_id, state=PluginState.ACTIVE)

@@ -111,11 +111,13 @@ class Departure:
 
     def _write_news(self) -> None:
         failures = self._down.failures
-        events: list[KernelEvent] = [*failed_events(self._metadata, failures)] if failures else []
         # Who hears of a failure may begin to listen for the end.
-        if not self._is_silent and (failures or self._bus.hears(PluginUnloaded)):
-            events.append(PluginUnloaded(self._metadata.id, self._metadata.version))
-        self._news.write(events)
+        is_heard = not self._is_silent and (failures or self._bus.hears(PluginUnloaded))
+        if failures or is_heard:
+            events: list[KernelEvent] = [*failed_events(self._metadata, failures)]
+            if is_heard:
+                events.append(PluginUnloaded(self._metadata.id, self._metadata.version))
+            self._news.write(events)
 
     def _tell(self) -> None:
         self._news.tell()

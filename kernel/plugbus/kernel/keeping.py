@@ -90,6 +90,8 @@ class StateKeeper:
             StateError: It saved no mapping.
             Exception: Whatever the hook and the store raise; what was stored before stays.
         """
+        if self._store is None and not self._carries:
+            return
         store, carry = self._store, self._carries.get(loaded.context.plugin_id)
         if (store is None and carry is None) or loaded.context.is_replaced or not _has_own(loaded.plugin, "save_state"):
             return
@@ -112,6 +114,8 @@ class StateKeeper:
             SavedStateError: The form of the state has another major version than the plugin reads.
             Exception: Whatever the store and the hook raise; what is stored stays.
         """
+        if self._store is None and not self._carries:
+            return
         plugin_id = loaded.context.plugin_id
         carry = self._carries.pop(plugin_id, None)
         carried = None if carry is None else carry.states.get(plugin_id)

@@ -23,7 +23,7 @@ class LeaseCount:
         self._count = 0
         self._is_retired = False
         self._is_ended = False
-        self._callbacks: list[Callable[[], object]] = []
+        self._callbacks: tuple[Callable[[], object], ...] = ()
 
     @property
     def count(self) -> int:
@@ -51,9 +51,9 @@ class LeaseCount:
         """End a use that was counted."""
         with self._lock:
             self._count -= 1
-            callbacks: list[Callable[[], object]] = []
+            callbacks: tuple[Callable[[], object], ...] = ()
             if not self._count and self._is_retired:
-                callbacks, self._callbacks = self._callbacks, callbacks
+                callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             callback()
 
@@ -67,7 +67,7 @@ class LeaseCount:
         with self._lock:
             if not self._count:
                 return False
-            self._callbacks.append(callback)
+            self._callbacks += (callback,)
             return True
 
 

@@ -88,6 +88,21 @@ class PluginBringUp:
     5. ``provide``: everything that was declared is there, and all of it becomes visible in one step.
     """
 
+    __slots__ = (
+        "_bus",
+        "_cause",
+        "_code",
+        "_configure",
+        "_context",
+        "_hooks",
+        "_is_closed",
+        "_keeper",
+        "_services",
+        "_source",
+        "step",
+        "undo_failures",
+    )
+
     def __init__(
         self,
         source: PluginSource,

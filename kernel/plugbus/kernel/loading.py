@@ -91,7 +91,7 @@ class Loading:
         except BaseException:
             self._claims.let_go(claimed)
             raise
-        return tuple(one.context.plugin_id for one in loaded)
+        return tuple([one.context.plugin_id for one in loaded])
 
     def carry_out(self, claimed: list[PluginMetadata], loaded: list[LoadedPlugin]) -> None:
         """Load what was claimed, in order, all or nothing.

@@ -95,11 +95,12 @@ class Planner:
 
     def _refuse_failed(self, plan: Plan) -> None:
         """Raise where a plan rests on a plugin that failed before and is not asked for itself."""
-        for metadata in plan.order:
+        meeting = {used for row in plan.providers.values() for used in row.values()}.difference(plan.wanted)
+        failures = {used: failure for used in meeting if (failure := self._failure_of(used)) is not None}
+        for metadata in plan.order if failures else ():
             for used in plan.providers[metadata.id].values():
-                failure = self._failure_of(used)
-                if failure is not None and used not in plan.wanted:
-                    raise FailedDependencyError(metadata.id, used, failure.message)
+                if used in failures:
+                    raise FailedDependencyError(metadata.id, used, failures[used].message)
 
     def plan_for_swap(self, old_id: str, new: PluginMetadata) -> Plan:
         """Return what has to be loaded for a plugin that takes another one's place; with the lock held.
@@ -145,17 +146,18 @@ class Planner:
         excluded: dict[str, str] = {}
         active: list[PluginMetadata] = []
         seen: set[str] = set()
-        pending = [self._registry.record(plugin_id).id for plugin_id in reversed(wanted)]
+        pending = [*reversed(wanted)]
         if arriving is not None:
             wanted = (*wanted, arriving.id)
             seen.update((arriving.id, leaving or arriving.id))
             candidates.append(arriving)
             pending.extend((*arriving.dependencies, *self._reach(arriving, retrying=retrying)))
+        find = self._registry.find
         while pending:
             plugin_id = pending.pop()
             if plugin_id in seen:
                 continue
-            record = self._registry.find(plugin_id)
+            record = find(plugin_id)
             if record is None:
                 continue
             seen.add(plugin_id)

@@ -54,7 +54,8 @@ class ServiceTable:
             gone: list[Provision] = []
             for one in leaving:
                 present = changed.get(one.key, self._provisions.get(one.key, ()))
-                staying = tuple([entry for entry in present if entry is not one])
+                is_alone = len(present) == 1 and present[0] is one  # most are
+                staying = () if is_alone else tuple([entry for entry in present if entry is not one])
                 if len(staying) < len(present):
                     gone.append(one)
                 changed[one.key] = staying
@@ -116,8 +117,9 @@ class ServiceTable:
         self._provisions, self._chosen = provisions, chosen
 
     def _choose(self, key: str, entries: tuple[Provision, ...]) -> Provision | None:
-        preferred = self._preferences.get(key)
-        for one in entries:
-            if one.owner == preferred:
-                return one
+        if self._preferences:
+            preferred = self._preferences.get(key)
+            for one in entries:
+                if one.owner == preferred:
+                    return one
         return entries[0] if len(entries) == 1 else None
