@@ -48,7 +48,7 @@ class Candidates:
     A stable version goes before every pre-release, then the newest first, then the order of declaration.
 
     Attributes:
-        accepted: What :meth:`accepts` has answered, for the one loop in which even its call counts.
+        accepted: What :meth:`accepts` has answered, by range and version, for the loops in which even its call counts.
         active: Loaded plugins by id. Such an id has this one candidate.
         first: The best candidate of an id, for ids that have one version or were ranked already.
         loaded: The loaded plugins that may be used: those inside their pins.
@@ -88,7 +88,7 @@ class Candidates:
         self._groups: dict[str, list[PluginMetadata]] = {}
         self._ranked: dict[str, tuple[PluginMetadata, ...]] = {}
         self._providers: dict[str, list[str]] | None = None
-        self.accepted: dict[tuple[str, str], bool] = {}
+        self.accepted: dict[str, dict[str, bool]] = {}
         self.pins: dict[str, VersionRange] = {}
         self.preferred: dict[str, str] = {}
         self.faults: list[str] = []
@@ -174,14 +174,14 @@ class Candidates:
 
     def accepts(self, range_text: str, version: str) -> bool:
         """Tell whether a version is inside a range; a text that can't be read accepts nothing."""
-        key = (range_text, version)
-        known = self.accepted.get(key)
+        answers = self.accepted.setdefault(range_text, {})
+        known = answers.get(version)
         if known is None:
             try:
                 known = parse_range(range_text).matches(parse_version(version))
             except VersionError:
                 known = False
-            self.accepted[key] = known
+            answers[version] = known
         return known
 
     def meets(self, plugin: PluginMetadata, need: Need) -> bool:

@@ -97,7 +97,7 @@ class Domains:
                     # What demands() does for such a plugin, written out: the calls are a tenth of the whole search.
                     demands = []
                     for needed in plugin.dependencies.items():
-                        demands.append(known.get(needed) or self._add(needed, Need(*needed, None)))
+                        demands.append(known.get(needed) or self._add_plain(needed))
                 for demand in demands:
                     key = id(demand)
                     if key in bits:
@@ -144,7 +144,7 @@ class Domains:
                     demand = known.get((need, plugin.id)) or self._add((need, plugin.id), need, plugin.id)
                 found.append(demand)
             return found
-        return [known.get(key) or self._add(key, Need(*key, None)) for key in plugin.dependencies.items()]
+        return [known.get(needed) or self._add_plain(needed) for needed in plugin.dependencies.items()]
 
     def demands_of(self, plugin_id: str) -> list[Demand]:
         """List the needs of the candidate of a needed id that is the only one left, after ``propagate``."""
@@ -156,6 +156,14 @@ class Domains:
             supports = tuple(support for support in supports if support[0] != owner)
         demand: Demand = (need[0], need[1], need[2], supports)
         self._demands[key] = demand
+        return demand
+
+    def _add_plain(self, needed: tuple[str, str]) -> Demand:
+        """Do what ``_add`` does for the need of a plugin in a range: most needs are of this kind."""
+        target, text = needed
+        mask = _inside(self._candidates, target, text)
+        demand: Demand = (target, text, None, ((target, mask),) if mask else ())
+        self._demands[needed] = demand
         return demand
 
     def require(self, plugin_id: str, cause: str | int | None) -> bool:
@@ -283,13 +291,7 @@ class Domains:
 def _supports(candidates: Candidates, need: Need) -> Supports:
     """List which versions of which ids meet ``need``."""
     if need.plugin_range is not None and need.contract_range is None:
-        mask, bit, text = 0, 1, need.plugin_range
-        accepted = candidates.accepted
-        for plugin in candidates.ranked(need.target):
-            found = accepted.get((text, plugin.version))
-            if found or (found is None and candidates.accepts(text, plugin.version)):
-                mask |= bit
-            bit <<= 1
+        mask = _inside(candidates, need.target, need.plugin_range)
         return ((need.target, mask),) if mask else ()
     ids = [need.target] if need.plugin_range is not None else candidates.providers(need.target)
     supports: list[tuple[str, int]] = []
@@ -301,3 +303,15 @@ def _supports(candidates: Candidates, need: Need) -> Supports:
         if mask:
             supports.append((plugin_id, mask))
     return tuple(supports)
+
+
+def _inside(candidates: Candidates, plugin_id: str, text: str) -> int:
+    """Return the versions of an id that are inside a range."""
+    answers = candidates.accepted.setdefault(text, {})
+    mask, bit = 0, 1
+    for plugin in candidates.ranked(plugin_id):
+        found = answers.get(plugin.version)
+        if found or (found is None and candidates.accepts(text, plugin.version)):
+            mask |= bit
+        bit <<= 1
+    return mask

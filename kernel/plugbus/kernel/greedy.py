@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .candidates import Need, is_prerelease, needs_of
+from .candidates import is_prerelease, needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .candidates import Candidates
+    from .candidates import Candidates, Need
     from .metadata import PluginMetadata
 
     Choice = tuple[dict[str, PluginMetadata], dict[str, dict[str, str]]]
@@ -25,7 +25,7 @@ def choose_greedily(candidates: Candidates, wanted: Iterable[str]) -> Choice | N
     chosen = dict(candidates.loaded)
     rows: dict[str, dict[str, str]] = {}
     first, accepts = candidates.first, candidates.accepts
-    accepted = candidates.accepted
+    accepted, none = candidates.accepted, dict[str, bool]()
     fresh: list[PluginMetadata] = []
     for plugin_id in wanted:
         if plugin_id not in chosen:
@@ -61,13 +61,15 @@ def choose_greedily(candidates: Candidates, wanted: Iterable[str]) -> Choice | N
                 taken = chosen.get(target)
                 if taken is None:
                     found = first.get(target)
-                    if found is None or not (accepted.get((text, found.version)) or accepts(text, found.version)):
-                        found = _best(candidates, Need(target, text, None))
+                    if found is None or not (
+                        accepted.get(text, none).get(found.version) or accepts(text, found.version)
+                    ):
+                        found = _best_inside(candidates, target, text)
                         if found is None:
                             return None
                     chosen[target] = found
                     fresh.append(found)
-                elif not (accepted.get((text, taken.version)) or accepts(text, taken.version)):
+                elif not (accepted.get(text, none).get(taken.version) or accepts(text, taken.version)):
                     return None
         fresh = []
         while served < len(waiting) and not fresh:
@@ -82,6 +84,13 @@ def choose_greedily(candidates: Candidates, wanted: Iterable[str]) -> Choice | N
                 fresh.append(provider)
         if not fresh:
             return chosen, rows
+
+
+def _best_inside(candidates: Candidates, plugin_id: str, text: str) -> PluginMetadata | None:
+    for plugin in candidates.ranked(plugin_id):
+        if candidates.accepts(text, plugin.version):
+            return plugin
+    return None
 
 
 def _best(candidates: Candidates, need: Need) -> PluginMetadata | None:
