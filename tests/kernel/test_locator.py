@@ -574,6 +574,7 @@ def test_a_handle_follows_whoever_provides(locator: ServiceLocator) -> None:
 
 def test_a_use_that_comes_too_late_for_one_provider_is_one_of_its_successor(locator: ServiceLocator) -> None:
     [old] = locator.provide("my_service", 1, owner="a").provisions
+    locator.prefer("another_service", "a")  # with a preference the key is looked up twice: for the entries, and in it
 
     def replace() -> None:
         locator.exchange((old,), (Provision("my_service", 2, "b"),))
