@@ -8,7 +8,6 @@ from weakref import WeakSet
 from .errors import ServiceTypeError
 from .handles import Ref
 from .holdings import Holdings
-from .leases import LeaseCount
 from .providers import Provision
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class PluginContext(Holdings):
         Raises:
             ContractError: The object does not satisfy the contract.
         """
-        return self._offer(Provision(capability, provided, self.plugin_id, LeaseCount(), health))
+        return self._offer(Provision(capability, provided, self._metadata.id, None, health))
 
     def provide_lazy(
         self,
@@ -139,7 +138,7 @@ class PluginContext(Holdings):
         Raises:
             ServiceExistsError: The name is taken; while ``on_load`` runs, raised when it returned.
         """
-        return self._offer(Provision(name, service, self.plugin_id, LeaseCount(), health))
+        return self._offer(Provision(name, service, self._metadata.id, None, health))
 
     @overload
     def get_service(self, key: Capability[T]) -> T | None: ...

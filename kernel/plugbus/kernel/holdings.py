@@ -72,7 +72,11 @@ class Holdings:
         """Return what of the capabilities that a plugin declares it does not offer; labels need no object."""
         with self._lock:
             offered: set[str] = {one.key for one in self._provisions.values()}
-        return tuple([str(one) for one in declared if one not in offered and not one.is_label])
+        missing: tuple[str, ...] = ()
+        for one in declared:
+            if one not in offered and not one.is_label:
+                missing += (str(one),)
+        return missing
 
     @property
     def is_replaced(self) -> bool:
@@ -184,7 +188,8 @@ class Holdings:
             self._provisions[id(provision)] = provision
             if type(provision) is not Provision:
                 self._callbacks.append(provision.end)
-        self._tell()
+        if self._is_telling:
+            self._tell()
 
         def withdraw() -> None:
             with self._lock:

@@ -310,8 +310,10 @@ def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
 
 def _subscribe_on_event(plugin: Plugin, context: PluginContext) -> None:
     """Subscribe the ``on_event`` hook, if the plugin overrides it, once to each of its event types."""
+    if getattr(type(plugin), "on_event", None) is Plugin.on_event:
+        return
     hook: Callable[[Any, PluginContext], None] | None = getattr(plugin, "on_event", None)
-    if hook is None or getattr(type(plugin), "on_event", None) is Plugin.on_event:
+    if hook is None:
         return
 
     if is_async(hook):

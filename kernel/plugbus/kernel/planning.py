@@ -42,8 +42,9 @@ class Planner:
         """
         wanted = tuple(dict.fromkeys(plugin_ids))
         with self._transitions.lock:
+            record = self._registry.record
             for plugin_id in wanted:
-                exclusion = self._registry.record(plugin_id).exclusion
+                exclusion = record(plugin_id).exclusion
                 if exclusion is not None:
                     raise PluginExcludedError("load", plugin_id, str(exclusion.kind), exclusion.reason)
             try:
@@ -168,11 +169,9 @@ class Planner:
             if record.source is not None and record.state is PluginState.ACTIVE:
                 active.append(record.metadata)
                 continue
-            if record.exclusion is not None:
-                excluded[plugin_id] = str(record.exclusion)
-            elif settled_only and record.state in MOVING:
-                excluded[plugin_id] = f"{record.state}, and a hook or a subscriber may not wait for that"
-            if plugin_id in excluded:
+            if record.exclusion is not None or (settled_only and record.state in MOVING):
+                moving = f"{record.state}, and a hook or a subscriber may not wait for that"
+                excluded[plugin_id] = moving if record.exclusion is None else str(record.exclusion)
                 candidates.extend(source.metadata for source in record.candidates)
                 continue
             for source in record.candidates:

@@ -174,8 +174,12 @@ class Transitions:
             self._bound.pop(plugin_id, None)
             return
         self._bound[plugin_id] = metadata
-        for users, target in self._users_of(metadata):
+        users = self._plugin_users
+        for target in metadata.dependencies:
             users.setdefault(target, {})[plugin_id] = None
+        for need in metadata.requires:
+            if not need.optional:
+                self._users_of(need).setdefault(str(need.target), {})[plugin_id] = None
 
     def unbind(self, plugin_id: str) -> None:
         """Forget what a plugin uses; with the lock held."""
@@ -184,22 +188,14 @@ class Transitions:
         if metadata is None:
             return
         # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
-        for users, target in self._users_of(metadata):
-            using = users.get(target)
-            if using is not None:
-                using.pop(plugin_id, None)
-                if not using:
-                    users.pop(target, None)
+        for target in metadata.dependencies:
+            _drop_user(self._plugin_users, target, plugin_id)
+        for need in metadata.requires:
+            _drop_user(self._users_of(need), str(need.target), plugin_id)
         self._bound.pop(plugin_id, None)
 
-    def _users_of(self, metadata: PluginMetadata) -> list[tuple[dict[str, dict[str, None]], str]]:
-        """List what a plugin can't do without: the index of those who use it, and its key there."""
-        plugin_users = self._plugin_users
-        found = [(plugin_users, target) for target in metadata.dependencies]
-        for need in metadata.requires:
-            if not need.optional:
-                found.append((self._capability_users if need.is_capability else plugin_users, str(need.target)))
-        return found
+    def _users_of(self, need: Requirement) -> dict[str, dict[str, None]]:
+        return self._capability_users if need.is_capability else self._plugin_users
 
     def _needs_of(self, plugin_id: str) -> Iterator[Requirement]:
         metadata = self._bound.get(plugin_id)
@@ -317,3 +313,11 @@ class Transitions:
 def _is_offered(need: Requirement, metadata: PluginMetadata) -> bool:
     wanted = parse_range(need.range)
     return any(one == need.target and wanted.matches(parse_version(one.version)) for one in metadata.provides)
+
+
+def _drop_user(users: dict[str, dict[str, None]], target: str, plugin_id: str) -> None:
+    using = users.get(target)
+    if using is not None:
+        using.pop(plugin_id, None)
+        if not using:
+            users.pop(target, None)
