@@ -99,9 +99,11 @@ class Candidates:
             self.first = {plugin_id: group[0] for plugin_id, group in self._groups.items() if len(group) == 1}
         else:
             self.first = dict(self._single)
-        for plugin_id in (*self.active, *self.pins, *self.excluded):
-            self.first.pop(plugin_id, None)
-        self.loaded = {plugin_id: plugin for plugin_id, plugin in self.active.items() if self.ranked(plugin_id)}
+        self.loaded: dict[str, PluginMetadata] = {}
+        if self.active or self.pins or self.excluded:
+            for plugin_id in (*self.active, *self.pins, *self.excluded):
+                self.first.pop(plugin_id, None)
+            self.loaded = {plugin_id: plugin for plugin_id, plugin in self.active.items() if self.ranked(plugin_id)}
 
     def _read(self, preferences: Mapping[str, str]) -> None:
         for key, value in preferences.items():

@@ -163,7 +163,7 @@ class Loading:
             while True:
                 self._transitions.refuse_when_closed("load plugins")
                 plan = make_plan()
-                if not self._transitions.wait_for((one.id for one in plan.order), "load"):
+                if not self._transitions.wait_for([one.id for one in plan.order], "load"):
                     break
             self._claims.claim_for_loading(plan.order, plan, cause)
             claimed += plan.order
@@ -180,7 +180,7 @@ class Loading:
                 wanted = [one.id for one in known if one.exclusion is None]
                 possible, unmet = self._planner.sift(wanted)
                 plan = self._planner.plan(possible, retrying=True)
-                if not self._transitions.wait_for((one.id for one in plan.order), "load"):
+                if not self._transitions.wait_for([one.id for one in plan.order], "load"):
                     break
             for metadata in plan.order:
                 unmet.pop(metadata.id, None)  # another one's need chose a version that is not chosen for itself

@@ -119,9 +119,5 @@ def _wishes(
     problem: Candidates, chosen: Mapping[str, PluginMetadata], rows: Mapping[str, dict[str, str]]
 ) -> list[tuple[str, str, list[str]]]:
     """List the optional requirements that something chosen or loaded meets, best provider first."""
-    wishes: list[tuple[str, str, list[str]]] = []
-    for plugin_id in rows:
-        owner = chosen[plugin_id]
-        if owner.requires:
-            wishes.extend(problem.met_wishes(owner, chosen))
-    return wishes
+    wishing = [owner for plugin_id in rows if (owner := chosen[plugin_id]).requires]
+    return [wish for owner in wishing for wish in problem.met_wishes(owner, chosen)]
