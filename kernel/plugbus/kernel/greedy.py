@@ -87,10 +87,7 @@ def choose_greedily(candidates: Candidates, wanted: Iterable[str]) -> Choice | N
 
 
 def _best_inside(candidates: Candidates, plugin_id: str, text: str) -> PluginMetadata | None:
-    for plugin in candidates.ranked(plugin_id):
-        if candidates.accepts(text, plugin.version):
-            return plugin
-    return None
+    return next((one for one in candidates.ranked(plugin_id) if candidates.accepts(text, one.version)), None)
 
 
 def _best(candidates: Candidates, need: Need) -> PluginMetadata | None:

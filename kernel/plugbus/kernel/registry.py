@@ -256,22 +256,12 @@ class PluginRegistry:
 
 
 class _Draft:
-    """A record that is being written; by changing its class it becomes one, which nothing changes any more.
+    """A record that is being written; it becomes one by a change of its class, and nothing changes it any more.
 
-    Every load and unload makes two records, and to set the facts of one that is frozen takes three times as long.
+    Each load and each unload makes two records, and to set the facts of what is frozen takes three times as long.
     """
 
     __slots__ = PluginRecord.__slots__
-
-    if TYPE_CHECKING:
-        metadata: PluginMetadata
-        state: PluginState
-        candidates: tuple[PluginSource, ...]
-        source: PluginSource | None
-        plugin: Plugin | None
-        failure: PluginFailure | None
-        failed_loads: int
-        exclusion: Exclusion | None
 
 
 def _changed(record: PluginRecord, facts: Mapping[str, Any]) -> PluginRecord:

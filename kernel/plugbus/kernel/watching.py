@@ -96,7 +96,7 @@ class Watches:
         is_heard: Callable[[type[KernelEvent]], bool] | None = None,
     ) -> None:
         self._publish = publish
-        self._is_heard = is_heard or (lambda kind: publish is not None)
+        self._is_heard = is_heard or (lambda kind: True)
         self._lock = threading.Lock()
         self._watches: dict[str, tuple[Watch, ...]] = {}
 
@@ -127,25 +127,14 @@ class Watches:
                 for watch in self._watches.get(change.key, ()):
                     if not watch.is_once or (change.provided_by is not None and self.remove(watch)):
                         errors += self.call(watch, change)
-        if exchange.arriving and self._is_heard(CapabilityProvided):
-            errors += self._announce(CapabilityProvided, exchange.arriving)
-        if exchange.leaving and self._is_heard(CapabilityWithdrawn):
-            errors += self._announce(CapabilityWithdrawn, exchange.leaving)
+        publish = self._publish
+        if publish is not None:
+            if exchange.arriving and self._is_heard(CapabilityProvided):
+                errors += _announce(publish, CapabilityProvided, exchange.arriving)
+            if exchange.leaving and self._is_heard(CapabilityWithdrawn):
+                errors += _announce(publish, CapabilityWithdrawn, exchange.leaving)
         if errors:
             raise errors[0]
-
-    def _announce(
-        self, kind: type[CapabilityProvided | CapabilityWithdrawn], provisions: tuple[Provision, ...]
-    ) -> list[BaseException]:
-        """Publish an event for each of some provisions; return what that raises."""
-        errors: list[BaseException] = []
-        for one in provisions:
-            try:
-                if self._publish is not None:
-                    self._publish(kind(str(one.key), one.owner))
-            except BaseException as error:  # noqa: BLE001 - raised when all were told
-                errors.append(error)
-        return errors
 
     def call(self, watch: Watch, change: ServiceChange) -> list[BaseException]:
         """Tell one of a change; report what it raises, and return what is no ordinary error."""
@@ -177,6 +166,21 @@ class Watches:
         except BaseException as further:  # noqa: BLE001 - raised when all were told
             return [further]
         return []
+
+
+def _announce(
+    publish: Callable[[KernelEvent], object],
+    kind: type[CapabilityProvided | CapabilityWithdrawn],
+    provisions: tuple[Provision, ...],
+) -> list[BaseException]:
+    """Publish an event for each of some provisions; return what that raises."""
+    errors: list[BaseException] = []
+    for one in provisions:
+        try:
+            publish(kind(str(one.key), one.owner))
+        except BaseException as error:  # noqa: BLE001 - raised when all were told
+            errors.append(error)
+    return errors
 
 
 def _owners(provisions: tuple[Provision, ...]) -> dict[str, list[str]]:
