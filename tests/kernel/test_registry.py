@@ -270,6 +270,37 @@ def test_a_failure_is_kept_as_text(registry: PluginRegistry) -> None:
     assert registry.list(PluginState.FAILED) == ("trainer",)
 
 
+def test_a_changed_record_is_as_frozen_as_a_new_one(registry: PluginRegistry) -> None:
+    trainer = source("trainer")
+    before = registry.register(trainer)
+
+    record = registry.change("trainer", state=PluginState.LOADING, source=trainer, failed_loads=2)
+
+    assert type(record) is PluginRecord
+    assert record == PluginRecord(trainer.metadata, PluginState.LOADING, (trainer,), trainer, failed_loads=2)
+    with pytest.raises(FrozenInstanceError):
+        record.failed_loads = 3  # type: ignore[misc] # refused, which is what is tested
+    assert (before.state, before.source, before.failed_loads) == (PluginState.REGISTERED, None, 0)
+
+
+def test_a_change_leaves_all_other_facts_as_they_were(registry: PluginRegistry) -> None:
+    plugin = Trainer("trainer")
+    trainer = InstanceSource(plugin)
+    registry.register(trainer)
+    facts: dict[str, Any] = {
+        "source": trainer,
+        "plugin": plugin,
+        "failure": PluginFailure("on_load", "ValueError", "no"),
+        "failed_loads": 2,
+        "exclusion": Exclusion(ExclusionKind.DISABLED, "not now"),
+    }
+    registry.change("trainer", **facts)
+
+    record = registry.change("trainer", state=PluginState.ACTIVE)
+
+    assert record == PluginRecord(trainer.metadata, PluginState.ACTIVE, (trainer,), **facts)
+
+
 def test_a_state_reads_as_its_name() -> None:
     assert [str(state) for state in PluginState] == ["registered", "loading", "active", "unloading", "failed"]
 
