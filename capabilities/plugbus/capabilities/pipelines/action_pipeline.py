@@ -202,6 +202,14 @@ class ActionPipeline:
         """
         return missing_params(self._plan, _mapping(params))
 
+    def check_params(self, params: Params = None) -> None:
+        """Look at what the pipeline is to begin with, as every run does before anything else.
+
+        Raises:
+            PipelineParamsError: Something is missing, unknown, or what it must not be; has every fault.
+        """
+        check_params(self._plan, _mapping(params))
+
     def execute(
         self,
         params: Params = None,

@@ -6,6 +6,7 @@ import pytest
 pytest.register_assert_rewrite(
     f"{__name__}.backend_contract",
     f"{__name__}.executor_contract",
+    f"{__name__}.pipeline_executor_contract",
     f"{__name__}.storage_contract",
     f"{__name__}.tracking_contract",
 )
@@ -13,6 +14,7 @@ pytest.register_assert_rewrite(
 from .backend_contract import BackendContract  # noqa: E402 - see above
 from .executor_contract import ExecutorContract  # noqa: E402
 from .fake_tracking import FakeTracking, FakeTrackingClient  # noqa: E402
+from .pipeline_executor_contract import PipelineExecutorContract  # noqa: E402
 from .storage_contract import StorageContract  # noqa: E402
 from .tracking_contract import Tracked, TrackingContract  # noqa: E402
 
@@ -21,6 +23,7 @@ __all__ = [
     "ExecutorContract",
     "FakeTracking",
     "FakeTrackingClient",
+    "PipelineExecutorContract",
     "StorageContract",
     "Tracked",
     "TrackingContract",
