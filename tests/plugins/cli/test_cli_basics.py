@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Cli = Callable[..., tuple[int, str, str]]
 
-COMMANDS = ("completion", "doctor", "events", "graph", "inspect", "list", "report", "run", "runs")
+COMMANDS = ("backend", "completion", "doctor", "events", "graph", "inspect", "list", "report", "run", "runs")
 
 
 def run_code(code: str, place: Path) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import rich_click as click
 from .main import WRONG
 
 COMMANDS: Final = {
+    "backend": "Look at the records of the backend, import data, keep it sound.",
     "completion": "Print the completion script of a shell.",
     "doctor": "Check this environment, the host file and every plugin.",
     "events": "Show the events of a run, or follow them.",
