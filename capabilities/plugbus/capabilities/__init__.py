@@ -18,6 +18,15 @@ from .actions import (
     validate_params,
     validate_result,
 )
+from .autolog import (
+    AUTOLOG,
+    Autolog,
+    AutologError,
+    AutologFramework,
+    FrameworkMissingError,
+    JobReport,
+    UnknownFrameworkError,
+)
 from .cancellation import CancellationToken
 from .config import plugin_config
 from .context import (
@@ -409,6 +418,7 @@ else:
 
 __all__ = [
     "ACTION",
+    "AUTOLOG",
     "BACKEND",
     "BACKEND_UPKEEP",
     "BUILT_IN_CONVERTERS",
@@ -458,6 +468,9 @@ __all__ = [
     "AsyncHandler",
     "AsyncStepError",
     "AsyncSubscription",
+    "Autolog",
+    "AutologError",
+    "AutologFramework",
     "Backend",
     "BackendChanged",
     "BackendClient",
@@ -515,6 +528,7 @@ __all__ = [
     "Executor",
     "ExecutorTraits",
     "FanOutFailed",
+    "FrameworkMissingError",
     "GroundTruth",
     "GroundTruthDraft",
     "ImageItem",
@@ -527,6 +541,7 @@ __all__ = [
     "JobDraft",
     "JobLogEntry",
     "JobRecord",
+    "JobReport",
     "JobStatus",
     "JobUpdate",
     "JsonCheckpointStore",
@@ -672,6 +687,7 @@ __all__ = [
     "TypeNotFoundError",
     "TypeOffer",
     "TypeRegistry",
+    "UnknownFrameworkError",
     "VOCReader",
     "VOCWriter",
     "ValidationStep",

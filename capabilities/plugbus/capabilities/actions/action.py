@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from ..autolog.errors import AutologError
 from ..enums import PluginCategory
 from ..errors import ActionDefinitionError
 from ..events import LogLevel
@@ -17,8 +18,10 @@ from .policy import ActionPolicy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..autolog.session import AutologSession
     from ..context import ActionLogger, LogMessageCode, RuntimeContext
     from ..types import DataType
+    from .invocation import ActionCall
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -60,6 +63,9 @@ class BaseAction(ABC, Generic[P]):
 
     params: P
     ctx: RuntimeContext
+
+    _call: ActionCall | None = None
+    _autologs: AutologSession | None = None
 
     if not TYPE_CHECKING:  # pragma: no branch
         # typing's own subscription keeps its arguments in a cache, and so a plugin's classes alive after its unload.
@@ -136,6 +142,28 @@ class BaseAction(ABC, Generic[P]):
     ) -> None:
         """Tell people something: a text, a code, or a text for each language. See ``RuntimeContext.log_message``."""
         self.ctx.log_message(message, level, language=language, **fields)
+
+    def autolog(self, framework: str) -> None:
+        """Report what a machine-learning framework does from now on until the action ends, as metrics and progress.
+
+        What is done in this thread or task is reported, and in those that were handed its context variables.
+
+        Args:
+            framework: ``sklearn``, ``ultralytics``, ``lightning``, ``pytorch_lightning``, or what a plugin offers.
+
+        Raises:
+            UnknownFrameworkError: Nobody offers that; known and near names are told.
+            FrameworkMissingError: The framework is not installed.
+            AutologError: The action is not being executed by an executor, so that nothing would end it.
+        """
+        if self._call is None:
+            cause = "the action is not being executed by an executor, so that nothing would end it"
+            raise AutologError(framework, cause)
+        if self._autologs is None:
+            from ..autolog.session import AutologSession  # few actions log automatically
+
+            self._autologs = AutologSession(self, self._call.autologs or {})
+        self._autologs.begin(framework)
 
     def log_dev_event(self, message: str, data: Mapping[str, Any] | None = None) -> None:
         """Log something for developers, with its facts."""

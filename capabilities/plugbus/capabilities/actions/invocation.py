@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..autolog import AutologFramework
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
     from ..context import MessageCatalogue
@@ -53,6 +54,7 @@ class ActionCall:
         language: The language of the people that read its messages.
         messages: The texts of its message codes, besides those that the codes bring.
         pipeline: The run of a pipeline that this is part of.
+        autologs: What logs frameworks, besides what is built in.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -69,6 +71,7 @@ class ActionCall:
     language: str | None = None
     messages: MessageCatalogue = NO_MESSAGES
     pipeline: PipelineContext | None = None
+    autologs: Mapping[str, AutologFramework] | None = None
 
     if not TYPE_CHECKING:
 
@@ -161,11 +164,17 @@ class ActionCall:
                 messages=self.messages,
                 pipeline=self.pipeline,
             )
-        result = self.action_cls(params, ctx).execute()
-        if type(result) is CoroutineType:
-            from .awaiting import run_coroutine  # asyncio is dear to import, and few actions are async
+        action = self.action_cls(params, ctx)
+        action._call = self
+        try:
+            result = action.execute()
+            if type(result) is CoroutineType:
+                from .awaiting import run_coroutine  # asyncio is dear to import, and few actions are async
 
-            result = run_coroutine(result, cancellation, f"action '{self.label}'")
+                result = run_coroutine(result, cancellation, f"action '{self.label}'")
+        finally:
+            if action._autologs is not None:
+                action._autologs.close()
         if self.action_cls.result_model is NoResult:
             return result
         return validate_result(self.action_cls, result, name=self.name)

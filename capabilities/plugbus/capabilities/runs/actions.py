@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from plugbus.kernel import ServiceNotFoundError
 
 from ..actions import Action, ActionCall, find_action, validate_params
+from ..autolog.contract import autologs_of
 from ..backend.client import BACKEND
 from ..events import encode_value
 from ..executors import EXECUTOR
@@ -75,6 +76,7 @@ class ActionRunner:
         action_cls = find_action(services, name)
         valid = validate_params(action_cls, params, name=name)
         chosen = self._executor(executor)
+        autologs = autologs_of(services)
         client, storage = services.find(BACKEND), services.find(STORAGE)
         engine = RunEngine(self._store, services.get(TRACKING), self._kernel.bus)
         plugin_key, _, pipeline = name.rpartition(".")
@@ -91,7 +93,16 @@ class ActionRunner:
         def work(spec: RunSpec, /, *, context: RunContext) -> Mapping[str, Any]:
             context.tracking.log_params(_flat(spec.data_spec))
             call = ActionCall(
-                action_cls, valid, name, context.run_id, env or {}, context, cancellation, client, storage
+                action_cls,
+                valid,
+                name,
+                context.run_id,
+                env or {},
+                context,
+                cancellation,
+                client,
+                storage,
+                autologs=autologs,
             )
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}
