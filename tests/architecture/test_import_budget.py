@@ -13,7 +13,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins" / "plugbus" / "plugins"
 SHIPPED = sorted(path.parent.name for path in PLUGINS.glob("*/__init__.py"))
 
 # What extras bring, and what those bring first.
-EXTRAS = {"PIL", "click", "fsspec", "joblib", "matplotlib", "numpy", "rich", "rich_click", "scipy", "sklearn"}
+EXTRAS = {"PIL", "click", "fsspec", "joblib", "matplotlib", "numpy", "rich", "rich_click", "ruamel", "scipy", "sklearn"}
 HEAVY = {"asyncio", "concurrent", "json", "multiprocessing", "packaging", "pydantic", "yaml"}
 TESTING = {"_pytest", "hypothesis", "pytest"}
 

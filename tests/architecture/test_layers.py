@@ -90,6 +90,22 @@ def test_every_plugin_has_its_place_in_the_layers() -> None:
         assert f"plugbus.plugins.{plugin}" in layers.replace("|", " ").split()
 
 
+def test_every_module_of_the_loaders_has_its_place_above_or_below_the_domain() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter")
+    above, _, below = config["importlinter:contract:loaders"]["layers"].partition("plugbus.capabilities\n")
+    placed = [*above.split(), *below.replace(" : ", " ").split()]
+    found = sorted(
+        f"plugbus.loaders.{one.stem}"
+        for one in (ROOT / "loaders/plugbus/loaders").iterdir()
+        if not one.name.startswith("_") and (one.suffix == ".py" or (one / "__init__.py").is_file())
+    )
+    assert sorted(placed) == found
+    for path in sources("loaders"):
+        if any(one.startswith("plugbus.capabilities") for one in imported(path)):
+            assert "\n# This file imports capabilities: " in path.read_text("utf-8"), f"{path} does not say why"
+
+
 @pytest.mark.parametrize("plugin", [one for one in PLUGINS if one != "cli"])
 def test_every_plugin_has_a_manifest_with_its_own_id(plugin: str) -> None:
     from plugbus.loaders import DirectoryLoader

@@ -167,7 +167,7 @@ def test_a_system_that_cannot_open_folders_is_written_to_as_well(
     store: JsonStateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write("b", SavedState({"n": 1}, "1.0"))
-    monkeypatch.setattr("plugbus.loaders.state_files._SYNCS_FOLDERS", False)
+    monkeypatch.setattr("plugbus.loaders.atomic._SYNCS_FOLDERS", False)
     store.write("a", SavedState({"n": 1}, "1.0"))
     assert store.read("a") == SavedState({"n": 1}, "1.0")
 
@@ -178,7 +178,7 @@ CRASH = dedent(
     from pathlib import Path
     from plugbus.kernel import SavedState
     from plugbus.loaders import JsonStateStore
-    import plugbus.loaders.state_files as module
+    import plugbus.loaders.atomic as atomic, plugbus.loaders.state_files as module
 
     folder = Path(sys.argv[1])
     store = JsonStateStore(folder)
@@ -190,7 +190,7 @@ CRASH = dedent(
 
         def on_line(frame, event, argument):
             nonlocal lines
-            if frame.f_code.co_filename != module.__file__:
+            if frame.f_code.co_filename not in (module.__file__, atomic.__file__):
                 return None
             if event == "line":
                 lines += 1

@@ -1,5 +1,9 @@
 """How plugins are found and brought in, and the host that puts a kernel together from a file."""
 
+from typing import TYPE_CHECKING
+
+from plugbus.kernel import import_late
+
 from .deadlines import DeadlineRunner
 from .directory import BrokenPlugin, DirectoryLoader, DirectorySource, Discovery
 from .directory import DirectoryLoader as DynamicPluginLoader
@@ -16,19 +20,117 @@ from .static import StaticLoader
 from .static import StaticLoader as StaticPluginLoader
 from .validation import validate
 
+if TYPE_CHECKING:
+    from .config import (
+        ActionConfig,
+        ConfigFile,
+        ConfigNotFoundError,
+        PluginConfig,
+        PluginRequires,
+        RequirementsError,
+        check_requirements,
+        read_config,
+    )
+    from .discovery import (
+        ActionConflict,
+        ActionConflictError,
+        ActionScan,
+        ActionViewError,
+        ChangeKind,
+        ConfigChangedError,
+        ConfigSource,
+        DiscoveredAction,
+        EntrypointMissingError,
+        NotAnActionError,
+        OutOfSyncError,
+        PluginDiscovery,
+        StaleAction,
+        SyncChange,
+        SyncReport,
+        ValidationReport,
+        scan_actions,
+        sync_config_file,
+        validate_plugin,
+    )
+    from .runner import (
+        NoExecutorError,
+        UnknownModeError,
+        open_plugin,
+        plugins_beside,
+        run_plugin,
+    )
+    from .shipped import (
+        shipped_plugins,
+    )
+else:
+    __getattr__ = import_late(
+        __name__,
+        config=(
+            "ActionConfig",
+            "ConfigFile",
+            "ConfigNotFoundError",
+            "PluginConfig",
+            "PluginRequires",
+            "RequirementsError",
+            "check_requirements",
+            "read_config",
+        ),
+        discovery=(
+            "ActionConflict",
+            "ActionConflictError",
+            "ActionScan",
+            "ActionViewError",
+            "ChangeKind",
+            "ConfigChangedError",
+            "ConfigSource",
+            "DiscoveredAction",
+            "EntrypointMissingError",
+            "NotAnActionError",
+            "OutOfSyncError",
+            "PluginDiscovery",
+            "StaleAction",
+            "SyncChange",
+            "SyncReport",
+            "ValidationReport",
+            "scan_actions",
+            "sync_config_file",
+            "validate_plugin",
+        ),
+        runner=(
+            "NoExecutorError",
+            "UnknownModeError",
+            "open_plugin",
+            "plugins_beside",
+            "run_plugin",
+        ),
+        shipped=("shipped_plugins",),
+    )
+
 __all__ = [
     "HOST_FILE_NAME",
     "MANIFEST_NAME",
+    "ActionConfig",
+    "ActionConflict",
+    "ActionConflictError",
+    "ActionScan",
+    "ActionViewError",
     "BrokenPlugin",
+    "ChangeKind",
+    "ConfigChangedError",
+    "ConfigFile",
+    "ConfigNotFoundError",
+    "ConfigSource",
     "DeadlineRunner",
     "DirectoryLoader",
     "DirectorySource",
+    "DiscoveredAction",
     "Discovery",
     "DiscoveryError",
     "Document",
     "DocumentError",
     "DynamicPluginLoader",
     "EntrypointError",
+    "EntrypointMissingError",
     "Fault",
     "Host",
     "HostFile",
@@ -41,14 +143,35 @@ __all__ = [
     "ModuleNamespace",
     "NamespaceClosedError",
     "NamespaceFinder",
+    "NoExecutorError",
+    "NotAnActionError",
+    "OutOfSyncError",
     "OutsideRootError",
+    "PluginConfig",
+    "PluginDiscovery",
     "PluginFolderError",
     "PluginImportError",
+    "PluginRequires",
     "Position",
+    "RequirementsError",
+    "StaleAction",
     "StateFileError",
     "StaticLoader",
     "StaticPluginLoader",
+    "SyncChange",
+    "SyncReport",
+    "UnknownModeError",
+    "ValidationReport",
+    "check_requirements",
+    "open_plugin",
     "parse_document",
+    "plugins_beside",
+    "read_config",
     "read_document",
+    "run_plugin",
+    "scan_actions",
+    "shipped_plugins",
+    "sync_config_file",
     "validate",
+    "validate_plugin",
 ]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from plugbus.kernel import SavedState, VersionError, parse_version
 
+from .atomic import replace_file
 from .errors import StateFileError
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ FORMAT: Final = "1.0"
 
 _TEXTS: Final = ("format", "plugin", "plugin_version", "state_version", "saved_at", "checksum")
 _TEMPORARY: Final = ".tmp"
-_SYNCS_FOLDERS = os.name == "posix"
 
 
 class JsonStateStore:
@@ -39,7 +37,6 @@ class JsonStateStore:
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder).absolute()
-        self._numbers = count()
         for stray in self._folder.glob(f".*{_TEMPORARY}"):
             with suppress(OSError):
                 stray.unlink()
@@ -93,7 +90,7 @@ class JsonStateStore:
         content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._replace(path, content)
+            replace_file(path, content, suffix=_TEMPORARY)
         except OSError as error:
             raise StateFileError("write", plugin_id, str(path), error.strerror or str(error)) from error
 
@@ -108,31 +105,6 @@ class JsonStateStore:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StateFileError("discard", plugin_id, str(path), error.strerror or str(error)) from error
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}-{next(self._numbers)}{_TEMPORARY}")
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(self._folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk; systems that can't open a folder do that by themselves."""
-    if not _SYNCS_FOLDERS:
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _parsed(content: bytes, plugin_id: str) -> tuple[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from plugbus.kernel import Capability
 
 from ..actions import ActionCall
+from ..enums import ExecutionMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,11 +30,13 @@ class ExecutorTraits:
         is_remote: Actions run outside this process: what they take and return is pickled.
         is_inline: ``submit`` runs the action in the caller's thread and returns a future that is done.
         is_ordered: Calls are started in the order in which they were submitted.
+        modes: In which modes ``run_plugin`` may use it.
     """
 
     is_remote: bool = False
     is_inline: bool = False
     is_ordered: bool = True
+    modes: frozenset[ExecutionMode] = frozenset({ExecutionMode.LOCAL})
 
 
 class Executor(ABC):

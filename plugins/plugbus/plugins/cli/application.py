@@ -14,6 +14,7 @@ from .main import WRONG
 COMMANDS: Final = {
     "backend": "Look at the records of the backend, import data, keep it sound.",
     "completion": "Print the completion script of a shell.",
+    "config": "Show or check the configuration of a plugin of actions.",
     "doctor": "Check this environment, the host file and every plugin.",
     "events": "Show the events of a run, or follow them.",
     "graph": "Show who provides and who needs what.",
@@ -22,6 +23,8 @@ COMMANDS: Final = {
     "report": "Show what a kernel holds: states, causes, failures, uses and times.",
     "run": "Run an action as a tracked run.",
     "runs": "List the runs.",
+    "sync": "Bring a config.yaml up to date with the source of its plugin.",
+    "validate": "Check a plugin folder: manifest, configuration, source and entry points.",
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from plugbus.capabilities import Action, ActionRunner, RunStatus, encode_value, find_action
+from plugbus.capabilities import Action, ActionRunner, PluginEnvironment, RunStatus, encode_value, find_action
 
 from ..application import HelpfulGroup
 from ..main import FAILED, OK
@@ -21,7 +21,7 @@ from ..parameters import described, gather
 from ..session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from plugbus.capabilities import BaseAction, RunResult
     from plugbus.loaders import Host
@@ -50,6 +50,9 @@ class ActionGroup(HelpfulGroup):
         """Load the plugin of the action and make options of its parameters; offer near names where there is none."""
         name, host = args[0], _host(ctx)
         offers = _offers(host)
+        path, colon, action = name.rpartition(":")
+        if colon and name not in offers and not name.startswith("-"):
+            return self._resolve_config(host, path, action, args)
         if name not in offers:
             if ctx.resilient_parsing:
                 return None, None, args
@@ -62,12 +65,27 @@ class ActionGroup(HelpfulGroup):
         host.kernel.load(offers[name])
         return name, _command(name, find_action(host.kernel.services, name)), args[1:]
 
+    def _resolve_config(
+        self, host: Host, path: str, action: str, args: list[str]
+    ) -> tuple[str, click.Command, list[str]]:
+        """Bring in an action of a plugin that has a ``config.yaml``: ``folder:action``, or of a module."""
+        from plugbus.loaders import ConfigSource, check_requirements, open_plugin, plugins_beside
+
+        discovery = open_plugin(path)
+        check_requirements(discovery.config, plugins_beside(discovery, host))
+        host.kernel.register(ConfigSource(discovery, (action,)))
+        host.kernel.load(discovery.config.code)
+        name = f"{discovery.config.code}.{action}"
+        env = PluginEnvironment(discovery.config.env).merge(PluginEnvironment.from_environ())
+        return name, _command(name, find_action(host.kernel.services, name), env), args[1:]
+
 
 @click.group("run", cls=ActionGroup, subcommand_metavar="ACTION [OPTIONS]")
 def command() -> None:
     """Run an action as a tracked run.
 
-    The options of an action are made of its parameters: plugbus run ACTION --help shows them. The result goes to
+    ACTION is the name of an action, or FOLDER:NAME for one of a plugin with a config.yaml, or MODULE:NAME. The options
+    of an action are made of its parameters: plugbus run ACTION --help shows them. The result goes to
     stdout, progress to stderr. Ctrl-C ends the run cleanly; its summary then says cancelled.
     """
 
@@ -85,7 +103,7 @@ _COMMON = (
 )
 
 
-def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
+def _command(name: str, action_cls: type[BaseAction[Any]], env: Mapping[str, Any] | None = None) -> click.Command:
     model, schema = described(action_cls, name)
     options, sections = param_options(schema), param_sections(schema)
 
@@ -108,7 +126,7 @@ def _command(name: str, action_cls: type[BaseAction[Any]]) -> click.Command:
         _load_surroundings(host, executor)
         runner = ActionRunner(host.kernel, session.store(host))
         with _terminated_as_interrupted():
-            result = runner.run(name, params, executor=executor, tags=_parsed(tags), notes=notes)
+            result = runner.run(name, params, executor=executor, tags=_parsed(tags), notes=notes, env=env)
         _show(result, as_json=as_json)
         return OK if result.is_ok else FAILED
 
