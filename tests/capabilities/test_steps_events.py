@@ -20,6 +20,7 @@ from plugbus.capabilities import (
     MessageLogged,
     MetricsRecorded,
     Orchestrator,
+    ProgressPlanned,
     ProgressReported,
     RunEngine,
     RunSpec,
@@ -107,6 +108,7 @@ class TestEvents:
     def test_each_step_is_told_of_with_the_progress_of_the_whole(self) -> None:
         events, _, _ = told(Do("a"), Do("b", skip=True))
         assert events == [
+            ProgressPlanned("job", {"a": 50, "b": 50}),
             StepStarted("job", "a", 1, 2),
             StepCompleted("job", "a", 0),
             ProgressReported("job", 50, 100),

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("rich", reason='needs rich: pip install "plugbus[cli]"')
 
 from rich.console import Console
+from rich.progress import Progress
 
 from plugbus.capabilities import (
     ActionCancelled,
@@ -21,12 +22,14 @@ from plugbus.capabilities import (
     LogLevel,
     MessageLogged,
     MetricsRecorded,
+    ProgressModel,
+    ProgressPlanned,
     ProgressReported,
     RunEnded,
 )
 from plugbus.kernel import Event, Kernel, PluginLoadError, PluginMetadata, SubscriberFailed
 from plugbus.plugins.console import ConsolePlugin
-from plugbus.plugins.console.display import ConsoleDisplay
+from plugbus.plugins.console.display import ConsoleDisplay, RemainingColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,6 +172,93 @@ class TestBars:
         rows = [row for row in terminal.last_frame.splitlines() if "part-" in row]
         assert len(rows) == 4
         assert all("50/50" in row for row in rows)
+
+
+def row_of(frame: str, name: str) -> str:
+    (found,) = [row for row in frame.splitlines() if name in row]
+    return found
+
+
+class TestWhole:
+    def test_has_a_bar_when_it_is_planned(self, terminal: Terminal) -> None:
+        terminal.display.follow(ProgressPlanned("job", {"dataset": 20, "train": 80}))
+        terminal.progress(1, 1, "dataset")
+        terminal.progress(1, 4, "train")
+        terminal.display.close()
+        assert "40%" in row_of(terminal.last_frame, "overall")
+        assert "1/4" in row_of(terminal.last_frame, "train")
+
+    def test_has_a_bar_when_there_are_several_categories(self, terminal: Terminal) -> None:
+        terminal.progress(1, 1, "download")
+        assert "overall" not in terminal.last_frame
+        terminal.progress(2, 4, "train")
+        terminal.display.close()
+        assert "62%" in row_of(terminal.last_frame, "overall")
+
+    def test_has_none_for_a_single_category_or_none(self, terminal: Terminal) -> None:
+        terminal.progress(1, 2, "train")
+        terminal.progress(1, 4, None, "other")
+        terminal.display.close()
+        assert "overall" not in terminal.last_frame
+
+    def test_takes_the_place_of_reports_without_a_category(self, terminal: Terminal) -> None:
+        terminal.progress(10, 100)
+        terminal.display.follow(ProgressPlanned("job", {"a": 1, "b": 1}))
+        terminal.progress(1, 2, "a")
+        terminal.progress(60, 100)
+        terminal.display.close()
+        assert "60%" in row_of(terminal.last_frame, "overall")
+        assert "progress" not in terminal.last_frame
+
+    def test_is_that_of_each_job(self, terminal: Terminal) -> None:
+        for job, share in (("job-1", 1), ("job-2", 3)):
+            terminal.display.follow(ProgressPlanned(job, {"a": share, "b": 1}))
+            terminal.progress(1, 1, "a", job)
+        terminal.display.close()
+        rows = [row for row in terminal.last_frame.splitlines() if "overall" in row]
+        assert ["50%" in rows[0], "75%" in rows[1]] == [True, True]
+
+    def test_begins_anew_with_the_next_work_of_the_job(self, terminal: Terminal) -> None:
+        terminal.display.follow(ProgressPlanned("job", {"a": 1, "b": 1}))
+        terminal.progress(1, 1, "a")
+        terminal.end()
+        terminal.progress(1, 4, "a")
+        terminal.display.close()
+        assert "overall" not in terminal.last_frame
+
+    def test_time_that_is_left_is_that_of_the_model(self) -> None:
+        class Model(ProgressModel):
+            def remaining(self, category: str | None = None) -> float | None:
+                return {None: 4000.4, "a": 61.0}.get(category)
+
+        column, progress = RemainingColumn(), Progress()
+        told = []
+        for category in ("\0", "a", "b"):
+            progress.add_task("x", model=Model(), category=category)
+            told.append(column.render(progress.tasks[-1]).plain)
+        assert told == ["1:06:40", "0:01:01", "-:--:--"]
+
+    def test_knows_nothing_of_work_where_nothing_is_shown(self) -> None:
+        terminal = Terminal(is_terminal=False)
+        terminal.display.follow(ProgressPlanned("job", {"a": 1, "b": 1}))
+        terminal.progress(1, 2, "a")
+        terminal.end()
+        assert terminal.text == ""
+
+
+class TestColours:
+    @pytest.mark.parametrize(("no_color", "is_coloured"), [(None, True), ("1", False)])
+    def test_are_for_terminals_unless_they_are_not_wanted(
+        self, no_color: str | None, is_coloured: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        if no_color is not None:
+            monkeypatch.setenv("NO_COLOR", no_color)
+        terminal = Terminal()
+        terminal.message("text", LogLevel.WARNING)
+        assert ("\x1b[33m" in terminal.file.getvalue()) == is_coloured
+        assert "warning: text" in terminal.text
 
 
 class TestMetrics:

@@ -49,6 +49,7 @@ class BaseAction(ABC, Generic[P]):
         input_type: What kind of data it takes, None where that is left open. Nothing is checked when it runs.
         output_type: What kind of data it makes, None where that is left open.
         policy: How long it may take and when it is tried again; None for once, and without limits.
+        progress_categories: What the action reports the progress of, and how much each is of the whole.
         params: The validated parameters.
         ctx: Services of the job that this is.
     """
@@ -60,6 +61,7 @@ class BaseAction(ABC, Generic[P]):
     input_type: ClassVar[type[DataType] | None] = None
     output_type: ClassVar[type[DataType] | None] = None
     policy: ClassVar[ActionPolicy | None] = None
+    progress_categories: ClassVar[Mapping[str, float]] = {}
 
     params: P
     ctx: RuntimeContext

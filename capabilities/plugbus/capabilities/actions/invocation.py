@@ -12,7 +12,7 @@ from ..context.env import NO_SETTINGS
 from ..context.messages import NO_MESSAGES
 from ..context.runtime import discard
 from ..errors import WorkCancelledError
-from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted
+from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted, ProgressPlanned
 from .action import NoResult
 from .validation import validate_params, validate_result
 
@@ -120,6 +120,8 @@ class ActionCall:
             return self._tried(params, discard, clock)
         label = self.label
         publish(ActionStarted(self.job_id, label))
+        if self.action_cls.progress_categories:
+            publish(ProgressPlanned(self.job_id, dict(self.action_cls.progress_categories)))
         start = monotonic()
         try:
             result = self._tried(params, publish, clock)

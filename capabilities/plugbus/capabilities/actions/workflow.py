@@ -65,11 +65,9 @@ class WorkflowAction(BaseAction[P], Generic[P, C]):
 
     Attributes:
         context_class: What ``make_context`` makes.
-        progress_categories: What the action reports the progress of, and its share of the work: name to number.
     """
 
     context_class: ClassVar[type[BaseStepContext]] = WorkflowContext
-    progress_categories: ClassVar[Mapping[str, float]] = {}
 
     _context: C | None = None
     _is_executed: bool = False

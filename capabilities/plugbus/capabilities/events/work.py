@@ -188,6 +188,25 @@ class LogEnded(WorkEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LogsDelivered(WorkEvent):
+    """A job has ended, and what it logged is stored, or not.
+
+    Args:
+        written: How many entries are stored.
+        dropped: How many were not taken, because there was no room.
+        unsent: How many are certainly not stored.
+        unconfirmed: How many were sent, and nobody knows whether they are stored.
+        pending: How many are still to be stored; what becomes of them is told by a further event.
+    """
+
+    written: int
+    dropped: int = 0
+    unsent: int = 0
+    unconfirmed: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted(WorkEvent):
     """A run begins; ``job_id`` is its id.
 

@@ -9,6 +9,7 @@ from plugbus.kernel import ServiceNotFoundError
 from ..actions import Action, ActionCall, find_action, validate_params
 from ..autolog.contract import autologs_of
 from ..backend.client import BACKEND
+from ..context import find_messages
 from ..events import encode_value
 from ..executors import EXECUTOR
 from ..storage.contract import STORAGE
@@ -53,6 +54,7 @@ class ActionRunner:
         notes: str | None = None,
         env: Mapping[str, Any] | None = None,
         cancellation: CancellationToken | None = None,
+        language: str | None = None,
     ) -> RunResult:
         """Run an action and return what came of it.
 
@@ -66,6 +68,7 @@ class ActionRunner:
             notes: For people.
             env: Settings from outside for the action.
             cancellation: Says when the action is to stop; it reaches executors within this process.
+            language: The language of the people that read its messages.
 
         Raises:
             ActionNotFoundError: No loaded plugin offers the action.
@@ -77,6 +80,8 @@ class ActionRunner:
         valid = validate_params(action_cls, params, name=name)
         chosen = self._executor(executor)
         autologs = autologs_of(services)
+        plugin = self._plugin_info(name, action_cls)
+        owner = (name.rpartition(".")[0] or name) if plugin is None else plugin.key
         client, storage = services.find(BACKEND), services.find(STORAGE)
         engine = RunEngine(self._store, services.get(TRACKING), self._kernel.bus)
         plugin_key, _, pipeline = name.rpartition(".")
@@ -103,11 +108,13 @@ class ActionRunner:
                 client,
                 storage,
                 autologs=autologs,
+                language=language,
+                messages=find_messages(services, owner),
             )
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}
 
-        return engine.run(spec, work, plugin=self._plugin_info(name, action_cls))
+        return engine.run(spec, work, plugin=plugin)
 
     def _executor(self, owner: str | None) -> Executor:
         services = self._kernel.services

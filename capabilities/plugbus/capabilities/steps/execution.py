@@ -83,6 +83,8 @@ class Execution:
             rollback = Rollback(self._context, self._report, journal, may_await=self._may_await)
             raise await self._turned_back(rollback, failure)
         try:
+            if self._report is not None:
+                self._report.planned(self._plan, [name for _, name, _ in self.done])
             return await self._steps(before_step, progress_callback)
         except BaseException as error:
             may_await = self._may_await and not isinstance(error, GeneratorExit)

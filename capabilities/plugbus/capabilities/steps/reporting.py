@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from ..events import StepCompleted, StepFailed, StepRollbackFailed, StepRolledBack, StepSkipped, StepStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..context import RuntimeContext
     from .context import BaseStepContext
+    from .plan import StepPlan
 
 
 class StepReport:
@@ -30,6 +33,14 @@ class StepReport:
         """Return the report of an execution, None where nobody can hear it."""
         ctx = context.runtime_ctx
         return cls(ctx, total) if ctx is not None and ctx.is_heard else None
+
+    def planned(self, plan: StepPlan, done: Iterable[str]) -> None:
+        """Tell which steps there are, how much each is of the workflow, and which were done before."""
+        reached, weights = 0, dict[str, float]()
+        for _, name, percent in plan.rows:
+            weights[name] = percent - reached
+            reached = percent
+        self._ctx.plan_progress(weights, done)
 
     def started(self, step: str, order: int) -> None:
         """Tell that a step begins."""

@@ -1,8 +1,9 @@
-"""What the console shows: a bar for each category of each job, and lines above them."""
+"""What the console shows: a bar for each category of each job, one for the whole, and lines above them."""
 
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -10,17 +11,19 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
-from plugbus.capabilities import LogLevel
+from plugbus.capabilities import LogLevel, ProgressBoard, ProgressReported
 
 if TYPE_CHECKING:
-    from plugbus.capabilities import MessageLogged, MetricsRecorded, ProgressReported, WorkEvent
+    from plugbus.capabilities import MessageLogged, MetricsRecorded, ProgressModel, WorkEvent
 
 _ORDER: Final = {level: place for place, level in enumerate(LogLevel)}
 _STYLES: Final = {
@@ -32,18 +35,42 @@ _STYLES: Final = {
     LogLevel.ERROR: "bold red",
     LogLevel.CRITICAL: "bold white on red",
 }
+_WHOLE: Final = "\0"  # no category has such a name
+_NO_TIME: Final = "-:--:--"
+
+
+class CountColumn(MofNCompleteColumn):
+    """What is done and of how many; of the whole of a job in percent."""
+
+    def render(self, task: Task) -> Text:
+        """Return it as text."""
+        if task.fields["category"] == _WHOLE:
+            return Text(f"{task.percentage:.0f}%", style="progress.percentage")
+        return super().render(task)
+
+
+class RemainingColumn(ProgressColumn):
+    """The time that is left, as the progress of the job tells it."""
+
+    def render(self, task: Task) -> Text:
+        """Return it as hours, minutes and seconds."""
+        model: ProgressModel = task.fields["model"]
+        category: str | None = task.fields["category"]
+        left = model.remaining(None if category == _WHOLE else category)
+        return Text(_NO_TIME if left is None else str(timedelta(seconds=round(left))), style="progress.remaining")
 
 
 class ConsoleDisplay:
     """Show the work of any number of jobs at once, from any thread.
 
-    Bars appear with the first report of a job and go with its end; a thread redraws them meanwhile. Where nothing is
-    shown, warnings and worse are written all the same, as plain lines.
+    Bars appear with the first report of a job and go with its end; a thread redraws them meanwhile. A job whose
+    categories are planned, or that has several, has a bar of the whole besides. Where nothing is shown, warnings and
+    worse are written all the same, as plain lines.
 
     Args:
         show: ``always``, ``never``, or ``auto``: when the console is a terminal.
         level: Messages below it are left out.
-        console: Where to; stderr by default.
+        console: Where to; stderr by default. Terminals have colours, unless ``NO_COLOR`` is set.
     """
 
     def __init__(self, *, show: str = "auto", level: LogLevel = LogLevel.INFO, console: Console | None = None) -> None:
@@ -52,22 +79,32 @@ class ConsoleDisplay:
         self._level = level if self._is_shown else max(level, LogLevel.WARNING, key=_ORDER.__getitem__)
         self._lock = threading.Lock()
         self._progress: Progress | None = None
-        self._tasks: dict[tuple[str | None, str], TaskID] = {}
+        self._board = ProgressBoard()
+        self._tasks: dict[tuple[str | None, str | None], TaskID] = {}
+
+    def follow(self, event: WorkEvent) -> None:
+        """Take note of what says something of the progress of a job, and is no report of it."""
+        if self._is_shown and not isinstance(event, ProgressReported):
+            self._board.record(event)
 
     def show_progress(self, event: ProgressReported) -> None:
-        """Move the bar of the event's category; make it if it is the first."""
+        """Move the bar of the event's category, and that of the whole; make them if they are not there."""
         if not self._is_shown:
             return
-        key = (event.job_id, event.category or "progress")
+        self._board.record(event)
+        model = self._board.model(event.job_id)
+        if model is None:  # the job ended meanwhile, in another thread
+            return
+        has_whole = model.is_planned or model.category_count > 1
         with self._lock:
-            progress = self._started()
-            task = self._tasks.get(key)
-            if task is None:
-                task = self._tasks[key] = progress.add_task(key[1], total=event.total, metrics="")
-            progress.update(task, completed=event.current, total=event.total)
+            if has_whole:
+                self._draw((event.job_id, _WHOLE), model, 100 * model.fraction, 100)
+                self._drop((event.job_id, None))
+            if event.category is not None or not has_whole:
+                self._draw((event.job_id, event.category), model, event.current, event.total)
 
     def show_metrics(self, event: MetricsRecorded) -> None:
-        """Write the newest values beside the bar of their category, or of the job's only bar."""
+        """Write the newest values beside the bar of their category, or of the job's newest bar."""
         if not self._is_shown:
             return
         text = "  ".join(f"{name} {_number(value)}" for name, value in event.values.items())
@@ -89,6 +126,7 @@ class ConsoleDisplay:
 
     def end_job(self, event: WorkEvent) -> None:
         """Take the bars of a job away; with the last job the redrawing ends, and its bars stay as they are."""
+        self._board.forget(event.job_id)
         with self._lock:
             ended = [self._tasks.pop(key) for key in tuple(self._tasks) if key[0] == event.job_id]
             if not self._tasks:
@@ -103,15 +141,30 @@ class ConsoleDisplay:
             self._tasks.clear()
             self._stop()
 
+    def _draw(
+        self, key: tuple[str | None, str | None], model: ProgressModel, current: float, total: float | None
+    ) -> None:
+        progress = self._started()
+        task = self._tasks.get(key)
+        if task is None:
+            name = "overall" if key[1] == _WHOLE else key[1] or "progress"
+            task = self._tasks[key] = progress.add_task(name, total=total, metrics="", model=model, category=key[1])
+        progress.update(task, completed=current, total=total, model=model)
+
+    def _drop(self, key: tuple[str | None, str | None]) -> None:
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            self._started().remove_task(task)
+
     def _started(self) -> Progress:
         if self._progress is None:
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
+                CountColumn(),
                 TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                RemainingColumn(),
                 TextColumn("{task.fields[metrics]}", style="cyan", markup=False),
                 console=self._console,
             )

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugbus.capabilities import LogLevel, MessageLogged, MetricsRecorded, ProgressReported, RunEnded, plugin_config
+from plugbus.capabilities import (
+    LogLevel,
+    MessageLogged,
+    MetricsRecorded,
+    ProgressReported,
+    RunEnded,
+    WorkEvent,
+    plugin_config,
+)
 from plugbus.kernel import Plugin
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ class ConsolePlugin(Plugin):
         config = plugin_config(ctx, ConsoleConfig)
         display = ConsoleDisplay(show=config.show, level=config.level)
         ctx.on_unload(display.close)
+        ctx.subscribe(WorkEvent, display.follow)
         ctx.subscribe(ProgressReported, display.show_progress)
         ctx.subscribe(MetricsRecorded, display.show_metrics)
         ctx.subscribe(MessageLogged, display.show_message)
