@@ -126,6 +126,7 @@ class TestMerge:
         assert [merged.origin(key) for key in "ABC"] == ["one", "two", ""]
         assert merged.masked() == {"A": "********", "B": "y", "C": "z"}
         assert first.merge({"A": "new"}).masked()["A"] == "********"
+        assert PluginEnvironment().merge(first).masked() == {"A": "********", "B": "x"}
 
     @given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers())))
     def test_is_what_updates_of_a_dict_are(self, parts: list[dict[str, int]]) -> None:
@@ -383,6 +384,7 @@ class TestSecrets:
                 getattr(env, getter)(name)
             assert value not in str(caught.value)
             assert value not in repr(caught.value.args)
+            assert caught.value.found == "a secret of another form"
 
     def test_other_values_are_told_but_not_at_length(self) -> None:
         with pytest.raises(SettingValueError) as caught:
