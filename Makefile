@@ -5,7 +5,7 @@ PACKAGES := -p plugbus.kernel -p plugbus.capabilities -p plugbus.loaders -p plug
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types layers docs bench mutants changelog clean
+.PHONY: help demo test browser check format lint types layers docs bench mutants changelog clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -44,6 +44,13 @@ demo: .venv/.demo ## Train and evaluate a classifier of 1,797 handwritten digits
 test: .venv/.dev ## Run the tests.
 	$(BIN)/python -m pytest -n $(JOBS)
 
+tests/browser/node_modules/.package-lock.json: tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci
+
+browser: .venv/.dev tests/browser/node_modules/.package-lock.json ## Test forms in the real FormKit, in Chromium; needs npm.
+	@tests/browser/find-chromium >/dev/null
+	PLUGBUS_CHROMIUM="$$(tests/browser/find-chromium)" $(BIN)/python -m pytest -q tests/browser
+
 check: format lint types layers test docs ## Everything that has to be green before a commit.
 
 format: .venv/.dev ## Check the format (ruff format writes it).
@@ -73,5 +80,5 @@ changelog: .venv/.dev ## Show what the next release's notes will say.
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what was made, but not the runs in artifacts/.
-	rm -rf .venv .venv-bench .venv-mutants .mutants .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
+	rm -rf tests/browser/node_modules .venv .venv-bench .venv-mutants .mutants .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

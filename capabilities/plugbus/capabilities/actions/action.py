@@ -14,12 +14,14 @@ from ..errors import ActionDefinitionError
 from ..events import LogLevel
 from .forward import ForwardModel
 from .policy import ActionPolicy
+from .validation import params_model_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..autolog.session import AutologSession
     from ..context import ActionLogger, LogMessageCode, RuntimeContext
+    from ..forms import FormDialect
     from ..types import DataType
     from .invocation import ActionCall
 
@@ -105,6 +107,31 @@ class BaseAction(ABC, Generic[P]):
     @abstractmethod
     def execute(self) -> Any:
         """Do the work and return its result."""
+
+    @classmethod
+    def params_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the parameters: what forms, command lines and remote callers are made of.
+
+        Raises:
+            ActionDefinitionError: The action names no parameter model.
+            SchemaError: A parameter's type has no JSON Schema.
+        """
+        from ..forms import params_schema  # most jobs need none
+
+        return params_schema(params_model_of(cls))
+
+    @classmethod
+    def ui_schema(cls, dialect: str | FormDialect = "formkit") -> Any:
+        """Return the form of the parameters in a dialect; one that a plugin offers is found by ``find_dialect``.
+
+        Raises:
+            ActionDefinitionError: The action names no parameter model.
+            DialectNotFoundError: There is no such dialect.
+            SchemaError: No form can be made of the parameters.
+        """
+        from ..forms import ui_schema  # most jobs need none
+
+        return ui_schema(cls.params_schema(), dialect)
 
     @property
     def logger(self) -> ActionLogger:

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from .action import BaseAction
 
 
+def params_model_of(action_cls: type[BaseAction[Any]], *, name: str | None = None) -> type[BaseModel]:
+    """Return the model of an action's parameters.
+
+    Raises:
+        ActionDefinitionError: The action names none.
+    """
+    model: type[BaseModel] | None = getattr(action_cls, "params_model", None)
+    if model is None:
+        raise _no_model(action_cls, name)
+    return model
+
+
 def validate_params(
     action_cls: type[BaseAction[Any]], params: Mapping[str, Any] | BaseModel | None, *, name: str | None = None
 ) -> BaseModel:
@@ -27,8 +39,7 @@ def validate_params(
     try:
         model: type[BaseModel] = action.params_model
     except AttributeError:
-        cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
-        raise ActionDefinitionError(_label(action_cls, name), cause) from None
+        raise _no_model(action_cls, name) from None
     if type(params) is not dict:  # most are; asking whether something is a model takes long
         if isinstance(params, BaseModel):
             if isinstance(params, model):
@@ -67,3 +78,8 @@ def _label(action_cls: type[BaseAction[Any]], name: str | None) -> str:
 
 def _faults(error: ValidationError) -> tuple[tuple[str, str], ...]:
     return tuple((".".join(str(part) for part in fault["loc"]), fault["msg"]) for fault in error.errors())
+
+
+def _no_model(action_cls: type[BaseAction[Any]], name: str | None) -> ActionDefinitionError:
+    cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
+    return ActionDefinitionError(_label(action_cls, name), cause)
