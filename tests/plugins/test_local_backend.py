@@ -380,6 +380,15 @@ def test_no_list_goes_through_a_whole_table(backend: LocalBackend, monkeypatch: 
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
             assert not [step for step in plan if "TEMP B-TREE" in step], (query, plan)
             assert not [step for step in plan if step.startswith("SCAN") and "entry" not in step], (query, plan)
+        plans = " ".join(row[3] for query in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
+        for index in (
+            "data_units_by_name",
+            "ground_truths_by_data_unit",
+            "tasks_by_status",
+            "models_by_name",
+            "jobs_by_status",
+        ):
+            assert index in plans
         # What deleting looks for by foreign keys has indices too.
         for table, column in (("tasks", "data_unit"), ("ground_truths", "data_unit"), ("data_units", "dataset")):
             (found,) = connection.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column} = 1")  # noqa: S608 - names of this test
@@ -450,7 +459,10 @@ def test_a_backup_is_of_one_moment_and_can_be_opened(backend: LocalBackend, tmp_
         assert list(copy.datasets()) == [dataset]
         assert len(list(copy.data_units(dataset.id))) == 1000
         assert copy.check() == ()
-    backend.backup(target)
+    before = target.read_bytes()
+    with target.open("rb") as held:
+        backend.backup(target)
+        assert held.read() == before, "it is renamed: who reads the old one goes on"
     with LocalBackend(target) as copy:
         assert len(list(copy.datasets())) == 2
 

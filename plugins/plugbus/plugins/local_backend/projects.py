@@ -111,7 +111,6 @@ class Projects:
         content.refuse()
         ids = [one.task for one in annotations]
         with self._database.writing("annotate tasks") as connection:
-            self._tasks.require(connection, ids)
             for task, change in zip(ids, changes, strict=True):
                 self._tasks.update(connection, task, change)
             return self._tasks.read(connection, ids)
