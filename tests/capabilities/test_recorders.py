@@ -245,6 +245,9 @@ class TestFile:
             "level": "info",
             "message": "r\u00e9sum\u00e9\n\u2028",
             "is_for_developers": False,
+            "code": None,
+            "language": None,
+            "fields": {},
         }
         assert list(third) == ["v", "index", "ts", "elapsed_ms", "type", "custom", "data"]
         assert (third["index"], third["type"], third["custom"], third["data"]) == (2, "mine", True, "just text")

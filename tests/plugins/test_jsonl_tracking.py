@@ -29,7 +29,7 @@ from plugbus.capabilities import (
     TrackingClient,
 )
 from plugbus.kernel import Kernel, PluginLoadError, PluginMetadata, ServiceNotFoundError
-from plugbus.plugins.jsonl_tracking import JsonlTrackingClient, JsonlTrackingPlugin
+from plugbus.plugins.jsonl_tracking import EventRecorder, JsonlTrackingClient, JsonlTrackingPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,8 +226,16 @@ class TestEvents:
             {"type": "RunStarted", "plugin_key": "p", "pipeline": "train", "artifact_dir": result.artifact_dir},
             {"type": "ProgressReported", "current": 1, "total": 2, "category": "train"},
             {"type": "MetricsRecorded", "values": {"loss": "nan"}, "category": "train", "step": 1},
-            {"type": "MessageLogged", "level": "warning", "message": "text", "is_for_developers": False},
-            {"type": "EventLogged", "name": "loaded", "data": {"rows": 3}, "file": None},
+            {
+                "type": "MessageLogged",
+                "level": "warning",
+                "message": "text",
+                "is_for_developers": False,
+                "code": None,
+                "language": None,
+                "fields": {},
+            },
+            {"type": "EventLogged", "name": "loaded", "data": {"rows": 3}, "file": None, "level": "info"},
             {
                 "type": "ActionFailed",
                 "action": "a",
@@ -305,3 +313,26 @@ class TestPlugin:
         assert kernel.bus.subscriptions == ()
         with pytest.raises(ServiceNotFoundError):
             kernel.services.get(TRACKING)
+
+
+class TestJobLogs:
+    @pytest.mark.parametrize("job", ["job-1", "../../up", "a/b\\c:d", "..", "x" * 500, "größe", "\ud800"])
+    def test_keep_the_events_of_jobs_that_are_no_runs_in_one_file_each(self, tmp_path: Path, job: str) -> None:
+        folder = tmp_path / "logs"
+        recorder = EventRecorder(folder)
+        recorder.record(MessageLogged(job, LogLevel.WARNING, "one"))
+        recorder.record(MessageLogged(job, LogLevel.INFO, "two"))
+        recorder.record(MessageLogged(None, LogLevel.INFO, "of no job"))
+        (file,) = folder.iterdir()
+        lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        assert [(one["type"], one["level"], one["message"]) for one in lines] == [
+            ("MessageLogged", "warning", "one"),
+            ("MessageLogged", "info", "two"),
+        ]
+        assert list(tmp_path.iterdir()) == [folder]
+
+    def test_of_runs_stay_in_their_folders(self, tmp_path: Path) -> None:
+        recorder = EventRecorder(tmp_path / "logs")
+        recorder.start("run", tmp_path / "run")
+        recorder.record(MessageLogged("run", LogLevel.INFO, "one"))
+        assert [one.name for one in tmp_path.iterdir()] == ["run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,9 @@ class JsonlTrackingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: bool = Field(default=True, description="Record the events of each run too.")
+    job_logs: Path | None = Field(
+        default=None, description="Folder where the events of jobs that are no runs are recorded; none by default."
+    )
 
 
 class JsonlTrackingBackend:
@@ -47,7 +51,7 @@ class JsonlTrackingPlugin(Plugin):
     def on_load(self, ctx: PluginContext) -> None:
         """Provide the backend and begin to listen."""
         config = plugin_config(ctx, JsonlTrackingConfig)
-        recorder = EventRecorder() if config.events else None
+        recorder = EventRecorder(config.job_logs) if config.events or config.job_logs else None
         if recorder is not None:
             ctx.subscribe(WorkEvent, recorder.record)
-        ctx.provide(TRACKING, JsonlTrackingBackend(recorder))
+        ctx.provide(TRACKING, JsonlTrackingBackend(recorder if config.events else None))
