@@ -32,7 +32,8 @@ def order_of(call: ActionCall) -> Order:
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
         raise NotSendableError(call.label, "call", cause) from error
-    kinds = {call.action_cls.__module__, type(call.params).__module__}
+    sent = (call.params, call.client, call.storage)
+    kinds = {call.action_cls.__module__, *(type(one).__module__ for one in sent)}
     return Order(next(_NUMBERS), call.label, written, tuple(_private(kinds)))
 
 
