@@ -13,20 +13,107 @@ from .validation import validate_params, validate_result
 
 # Steps, and what is made of them, are imported by those who use them.
 if TYPE_CHECKING:
-    from .workflow import WorkflowAction, WorkflowContext
+    from .dataset import (
+        CACHE_FOLDER,
+        DatasetAction,
+        DatasetDownloadError,
+        DatasetOperation,
+        DatasetParams,
+        DatasetParamsError,
+        DatasetResult,
+    )
+    from .export import (
+        BaseExportAction,
+        BaseExporter,
+        ExportContext,
+        ExportFilterError,
+        ExportParams,
+        ExportTargetError,
+        ExportTargetExistsError,
+        NothingExportedError,
+    )
+    from .train import (
+        BaseTrainAction,
+        BaseTrainParams,
+        ModelFileError,
+        TrainContext,
+        TrainDataError,
+    )
+    from .workflow import (
+        WORK_FOLDER,
+        WorkflowAction,
+        WorkflowContext,
+        WorkflowStep,
+    )
 else:
-    __getattr__ = import_late(__name__, workflow=("WorkflowAction", "WorkflowContext"))
+    __getattr__ = import_late(
+        __name__,
+        dataset=(
+            "CACHE_FOLDER",
+            "DatasetAction",
+            "DatasetDownloadError",
+            "DatasetOperation",
+            "DatasetParams",
+            "DatasetParamsError",
+            "DatasetResult",
+        ),
+        export=(
+            "BaseExportAction",
+            "BaseExporter",
+            "ExportContext",
+            "ExportFilterError",
+            "ExportParams",
+            "ExportTargetError",
+            "ExportTargetExistsError",
+            "NothingExportedError",
+        ),
+        train=(
+            "BaseTrainAction",
+            "BaseTrainParams",
+            "ModelFileError",
+            "TrainContext",
+            "TrainDataError",
+        ),
+        workflow=(
+            "WORK_FOLDER",
+            "WorkflowAction",
+            "WorkflowContext",
+            "WorkflowStep",
+        ),
+    )
 
 __all__ = [
     "ACTION",
+    "CACHE_FOLDER",
+    "WORK_FOLDER",
     "Action",
     "ActionCall",
     "ActionPolicy",
     "BaseAction",
+    "BaseExportAction",
+    "BaseExporter",
+    "BaseTrainAction",
+    "BaseTrainParams",
+    "DatasetAction",
+    "DatasetDownloadError",
+    "DatasetOperation",
+    "DatasetParams",
+    "DatasetParamsError",
+    "DatasetResult",
+    "ExportContext",
+    "ExportFilterError",
+    "ExportParams",
+    "ExportTargetError",
+    "ExportTargetExistsError",
+    "ModelFileError",
     "NoResult",
+    "NothingExportedError",
     "RetryPolicy",
+    "TrainContext",
+    "TrainDataError",
     "WorkflowAction",
     "WorkflowContext",
+    "WorkflowStep",
     "action",
     "action_names",
     "find_action",

@@ -11,6 +11,7 @@ from ..context import RuntimeContext
 from ..context.env import NO_SETTINGS
 from ..context.messages import NO_MESSAGES
 from ..context.runtime import discard
+from ..context.services import NO_SERVICES, HostServices
 from ..errors import WorkCancelledError
 from ..events import ActionCancelled, ActionCompleted, ActionFailed, ActionStarted, ProgressPlanned
 from .action import NoResult
@@ -55,6 +56,7 @@ class ActionCall:
         messages: The texts of its message codes, besides those that the codes bring.
         pipeline: The run of a pipeline that this is part of.
         autologs: What logs frameworks, besides what is built in.
+        services: What loaded plugins provide; it works within one process.
     """
 
     action_cls: type[BaseAction[Any]]
@@ -72,6 +74,7 @@ class ActionCall:
     messages: MessageCatalogue = NO_MESSAGES
     pipeline: PipelineContext | None = None
     autologs: Mapping[str, AutologFramework] | None = None
+    services: HostServices = NO_SERVICES
 
     if not TYPE_CHECKING:
 
@@ -165,6 +168,7 @@ class ActionCall:
                 language=self.language,
                 messages=self.messages,
                 pipeline=self.pipeline,
+                services=self.services,
             )
         action = self.action_cls(params, ctx)
         action._call = self

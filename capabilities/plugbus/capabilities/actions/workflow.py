@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 from pydantic import AliasChoices, BaseModel
 
 from ..errors import ActionDefinitionError
-from ..steps import BaseStepContext, JsonCheckpointStore, Orchestrator, StepRegistry
+from ..steps import BaseStep, BaseStepContext, JsonCheckpointStore, Orchestrator, StepRegistry
 from .action import BaseAction
 
 if TYPE_CHECKING:
@@ -47,6 +47,29 @@ class WorkflowContext(BaseStepContext):
 
 P = TypeVar("P", bound=BaseModel)
 C = TypeVar("C", bound=BaseStepContext)
+C_contra = TypeVar("C_contra", bound=BaseStepContext, contravariant=True)
+
+
+class WorkflowStep(BaseStep[C_contra], Generic[C_contra]):
+    """A step whose name and weight are known when it is written.
+
+    Attributes:
+        label: The name.
+        weight: Its share of the work.
+    """
+
+    label: ClassVar[str]
+    weight: ClassVar[float]
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+        return self.label
+
+    @property
+    def progress_weight(self) -> float:
+        """Return the step's share of the work."""
+        return self.weight
 
 
 class WorkflowAction(BaseAction[P], Generic[P, C]):
@@ -56,7 +79,7 @@ class WorkflowAction(BaseAction[P], Generic[P, C]):
 
     1. ``make_context`` makes what the steps share, unless ``context`` was asked for before.
     2. ``setup_steps`` registers the steps. An override may call ``super().setup_steps(registry)`` and then insert,
-       replace or take out steps.
+       replace or take out steps. Then come the steps that loaded plugins contribute to the workflow.
     3. The steps are executed in order. Their weights make up the progress of the job; each may report its own.
     4. If one fails, or the job is cancelled, those that succeeded are rolled back, the last one first.
     5. ``make_result`` returns the result.
@@ -65,9 +88,11 @@ class WorkflowAction(BaseAction[P], Generic[P, C]):
 
     Attributes:
         context_class: What ``make_context`` makes.
+        workflow: The id under which plugins contribute steps; the action's name by default.
     """
 
     context_class: ClassVar[type[BaseStepContext]] = WorkflowContext
+    workflow: ClassVar[str | None] = None
 
     _context: C | None = None
     _is_executed: bool = False
@@ -87,10 +112,16 @@ class WorkflowAction(BaseAction[P], Generic[P, C]):
         By default this is a file of the job in the folder that the setting ``PLUGBUS_WORK_FOLDER`` names. A job that is
         started again with the same id after the end of its process goes on after the last step that was done.
         """
+        path = self.work_file("steps.json")
+        return None if path is None else JsonCheckpointStore(path)
+
+    def work_file(self, suffix: str) -> Path | None:
+        """Return where the job may note how far it is, a file of its own for each suffix.
+
+        It is None where there is no setting ``PLUGBUS_WORK_FOLDER`` or no id of the job: nobody would find it again.
+        """
         folder, job_id = self.ctx.env.get(WORK_FOLDER), self.ctx.job_id
-        if not folder or not job_id:
-            return None
-        return JsonCheckpointStore(Path(str(folder)) / f"{_file_name(job_id)}.steps.json")
+        return Path(str(folder)) / f"{_file_name(job_id)}.{suffix}" if folder and job_id else None
 
     def facts(self, context: C) -> Mapping[str, Any]:
         """Return what the result says of the workflow, besides the number of its steps."""
@@ -148,6 +179,9 @@ class WorkflowAction(BaseAction[P], Generic[P, C]):
         if not registry:
             label = self.action_name or type(self).__qualname__
             raise ActionDefinitionError(label, "it has no steps; register some in setup_steps, or override execute")
+        workflow, locator = self.workflow or self.action_name, self.ctx.services.locator
+        if workflow is not None and locator is not None:
+            registry = StepRegistry.from_services(locator, workflow, registry)
         self._is_executed = True
         return Orchestrator(registry, context, checkpoints=self.make_checkpoints())
 

@@ -5,9 +5,11 @@ from .errors import MessageDefinitionError, SettingNotFoundError, SettingsFileEr
 from .logger import ActionLogger
 from .messages import LocalizedMessage, LogMessageCode, MessageCatalogue, Messages, find_messages, provide_messages
 from .runtime import RuntimeContext
+from .services import HostServices
 
 __all__ = [
     "ActionLogger",
+    "HostServices",
     "LocalizedMessage",
     "LogMessageCode",
     "MessageCatalogue",

@@ -19,6 +19,7 @@ from ..events import (
 from .env import NO_SETTINGS, PluginEnvironment
 from .logger import EventLogger
 from .messages import NO_MESSAGES, LogMessageCode
+from .services import NO_SERVICES, HostServices
 from .wording import facts_of, level_of, text_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class RuntimeContext:
             ``LANGUAGE``.
         messages: The texts of its message codes, besides those that the codes bring.
         pipeline: The run of a pipeline that this job is part of, with its folders.
+        services: What loaded plugins provide.
     """
 
     logger: ActionLogger = field(default=None)  # type: ignore[assignment] # made in __post_init__, where the job is known
@@ -87,6 +89,7 @@ class RuntimeContext:
     language: str | None = None
     messages: MessageCatalogue = NO_MESSAGES
     pipeline: PipelineContext | None = None
+    services: HostServices = NO_SERVICES
     _is_log_ended: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from .steps import (
     StepStarted,
 )
 from .training import BackendChanged, EpochEnd, EpochStart, PluginEvent, Telemetry, TensorOp
+from .trials import TrialEnded, TrialStarted
 from .work import (
     ActionCancelled,
     ActionCompleted,
@@ -77,6 +78,8 @@ __all__ = [
     "StepStarted",
     "Telemetry",
     "TensorOp",
+    "TrialEnded",
+    "TrialStarted",
     "WorkEvent",
     "encode_event",
     "encode_value",

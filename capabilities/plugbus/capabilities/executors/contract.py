@@ -79,7 +79,8 @@ class Executor(ABC):
             action_cls: The action.
             params: Its parameters.
             known: What else an ``ActionCall`` takes: ``name``, ``job_id``, ``env``, ``run``, ``cancellation``,
-                ``client``, ``storage``, ``policy``, ``checkpoint``, ``language``, ``messages``.
+                ``client``, ``storage``, ``policy``, ``checkpoint``, ``language``, ``messages``,
+                ``services``.
         """
         return self.submit(ActionCall(action_cls, params, **known)).result()
 

@@ -9,7 +9,7 @@ from plugbus.kernel import ServiceNotFoundError
 from ..actions import Action, ActionCall, find_action, validate_params
 from ..autolog.contract import autologs_of
 from ..backend.client import BACKEND
-from ..context import find_messages
+from ..context import HostServices, find_messages
 from ..events import encode_value
 from ..executors import EXECUTOR
 from ..storage.contract import STORAGE
@@ -110,6 +110,7 @@ class ActionRunner:
                 autologs=autologs,
                 language=language,
                 messages=find_messages(services, owner),
+                services=HostServices(services),
             )
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}

@@ -1,0 +1,30 @@
+"""What goes wrong with training."""
+
+from __future__ import annotations
+
+from ...errors import CapabilityError
+
+
+class TrainDataError(CapabilityError, ValueError):
+    """Refuse to train or tune with parameters that do not say what is needed."""
+
+    def __init__(self, action: str, cause: str) -> None:
+        super().__init__(action, cause)
+        self.action = action
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot train '{self.action}': {self.cause}"
+
+
+class ModelFileError(CapabilityError, FileNotFoundError):
+    """Name a model whose file is not where it should be."""
+
+    def __init__(self, verb: str, model: str, cause: str) -> None:
+        super().__init__(verb, model, cause)
+        self.verb = verb
+        self.model = model
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot {self.verb} model '{self.model}': {self.cause}"

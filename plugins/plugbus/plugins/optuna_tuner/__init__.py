@@ -1,0 +1,6 @@
+"""Hyperparameter search by Optuna."""
+
+from .plugin import OptunaTunerPlugin
+from .tuner import OptunaTuner
+
+__all__ = ["OptunaTuner", "OptunaTunerPlugin"]
