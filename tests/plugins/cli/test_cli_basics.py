@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
     Cli = Callable[..., tuple[int, str, str]]
 
-COMMANDS = ("backend", "completion", "doctor", "events", "graph", "inspect", "list", "report", "run", "runs")
+COMMANDS = (
+    "backend",
+    "completion",
+    "doctor",
+    "events",
+    "graph",
+    "inspect",
+    "list",
+    "pipeline",
+    "report",
+    "run",
+    "runs",
+)
 
 
 def run_code(code: str, place: Path) -> subprocess.CompletedProcess[str]:

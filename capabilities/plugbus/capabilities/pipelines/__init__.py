@@ -16,6 +16,7 @@ from .executor import PIPELINE_EXECUTOR, PipelineExecutor
 from .node import ActionNode
 from .progress import ActionProgress, PipelineProgress
 from .run import PipelineRun
+from .runner import PipelineRunner
 from .status import ActionStatus, PipelineStatus
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PipelineProgress",
     "PipelineRun",
     "PipelineRunNotFoundError",
+    "PipelineRunner",
     "PipelineStatus",
     "WiringError",
 ]

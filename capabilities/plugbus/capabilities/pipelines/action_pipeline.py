@@ -210,6 +210,19 @@ class ActionPipeline:
         """
         check_params(self._plan, _mapping(params))
 
+    def check_checkpoint(
+        self, checkpoints: PipelineCheckpoints | Path | str, params: Params = None, *, allow_new_params: bool = False
+    ) -> bool:
+        """Look at what a run would take up, without beginning one; tell whether there is anything.
+
+        Raises:
+            PipelineChangedError: It is of another pipeline, or of other parameters.
+            CheckpointError: It can't be read.
+        """
+        store = JsonPipelineCheckpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
+        given = None if params is None else _mapping(params)
+        return RunJournal(store, self._plan, "", given, allow_new_params=allow_new_params).is_resumed
+
     def execute(
         self,
         params: Params = None,

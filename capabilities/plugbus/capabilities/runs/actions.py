@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from plugbus.kernel import Kernel
+    from plugbus.kernel import Kernel, ServiceLocator
 
     from ..actions import BaseAction
     from ..cancellation import CancellationToken
@@ -78,7 +78,7 @@ class ActionRunner:
         services = self._kernel.services
         action_cls = find_action(services, name)
         valid = validate_params(action_cls, params, name=name)
-        chosen = self._executor(executor)
+        chosen = chosen_executor(services, executor)
         autologs = autologs_of(services)
         plugin = self._plugin_info(name, action_cls)
         owner = (name.rpartition(".")[0] or name) if plugin is None else plugin.key
@@ -117,18 +117,6 @@ class ActionRunner:
 
         return engine.run(spec, work, plugin=plugin)
 
-    def _executor(self, owner: str | None) -> Executor:
-        services = self._kernel.services
-        if owner is None:
-            return services.get(EXECUTOR)
-        offered = {one.owner: one.provided for one in services.providers(EXECUTOR)}
-        if owner not in offered:
-            from difflib import get_close_matches
-
-            raise ServiceNotFoundError(f"executor of {owner}", tuple(get_close_matches(owner, offered)), tuple(offered))
-        found: Executor = offered[owner]
-        return found
-
     def _plugin_info(self, name: str, action_cls: type[BaseAction[Any]]) -> PluginInfo | None:
         offers = self._kernel.services.providers(Action(name))
         owner = next((one.owner for one in offers if one.provided is action_cls), "")
@@ -136,6 +124,23 @@ class ActionRunner:
             return None
         metadata = self._kernel.registry.record(owner).metadata
         return PluginInfo(metadata.id, metadata.name, metadata.version, metadata.description)
+
+
+def chosen_executor(services: ServiceLocator, owner: str | None) -> Executor:
+    """Return the executor of a plugin; that of the host's preference where none is named.
+
+    Raises:
+        ServiceNotFoundError: There is none; offers near names.
+    """
+    if owner is None:
+        return services.get(EXECUTOR)
+    offered = {one.owner: one.provided for one in services.providers(EXECUTOR)}
+    if owner not in offered:
+        from difflib import get_close_matches
+
+        raise ServiceNotFoundError(f"executor of {owner}", tuple(get_close_matches(owner, offered)), tuple(offered))
+    found: Executor = offered[owner]
+    return found
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

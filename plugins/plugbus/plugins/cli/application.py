@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "graph": "Show who provides and who needs what.",
     "inspect": "Show all that is known of a plugin or an action.",
     "list": "List the plugins and their actions.",
+    "pipeline": "Run, check and draw pipelines.",
     "report": "Show what a kernel holds: states, causes, failures, uses and times.",
     "run": "Run an action as a tracked run.",
     "runs": "List the runs.",

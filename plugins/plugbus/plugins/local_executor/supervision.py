@@ -6,6 +6,7 @@ import os
 import pickle
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from time import monotonic
@@ -91,11 +92,11 @@ class Supervisor:
         if self._is_killed:
             raise WorkerDiedError(call.label, None)
         connection, process = self._started()
+        token = call.cancellation
         with suppress(BrokenPipeError):  # that it has ended is seen below
-            connection.send(order)
+            connection.send(order if token is None else replace(order, stopped=token.reason))
         watch = _Watch(call, order, publish, self._kill_after_s)
         bell_out, bell_in = os.pipe()
-        token = call.cancellation
         # Nothing but a write, which is safe wherever the token is cancelled.
         forget = None if token is None else token.on_cancel(lambda reason: os.write(bell_in, b"!"))
         try:

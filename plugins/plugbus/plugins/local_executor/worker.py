@@ -49,12 +49,14 @@ class Order:
         label: What the action is called.
         call: The call, pickled.
         packages: What has to be imported before it is read.
+        stopped: Why it is to stop already when it begins; None where it is not.
     """
 
     number: int
     label: str
     call: bytes
     packages: tuple[PrivatePackage, ...]
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _listen(connection: Connection, orders: SimpleQueue[tuple[Order, Cancellatio
             os._exit(1)
         if isinstance(message, Order):
             number, token = message.number, CancellationToken()
+            if message.stopped is not None:
+                token.cancel(message.stopped)
             orders.put((message, token))
         elif isinstance(message, Stop):
             if message.number == number:

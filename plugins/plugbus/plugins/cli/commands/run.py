@@ -123,11 +123,11 @@ def _command(name: str, action_cls: type[BaseAction[Any]], env: Mapping[str, Any
         flags = {one.path: one.flag for one in options}
         params = gather(model, params_file, given, flags, sections)
         session, host = _session(ctx), _host(ctx)
-        _load_surroundings(host, executor)
+        load_surroundings(host, executor)
         runner = ActionRunner(host.kernel, session.store(host))
-        with _terminated_as_interrupted():
-            result = runner.run(name, params, executor=executor, tags=_parsed(tags), notes=notes, env=env)
-        _show(result, as_json=as_json)
+        with terminated_as_interrupted():
+            result = runner.run(name, params, executor=executor, tags=parsed_tags(tags), notes=notes, env=env)
+        show_result(result, as_json=as_json)
         return OK if result.is_ok else FAILED
 
     help_text = (action_cls.__doc__ or "").strip()
@@ -168,7 +168,7 @@ def _description(host: Host, name: str) -> str:
     return host.kernel.registry.record(_offers(host)[name]).metadata.description
 
 
-def _load_surroundings(host: Host, executor: str | None) -> None:
+def load_surroundings(host: Host, executor: str | None) -> None:
     """Load what carries, tracks and shows a run: the preferred plugins, and the console where it can be."""
     kernel = host.kernel
     preferences = host.settings.file.preferences
@@ -179,14 +179,16 @@ def _load_surroundings(host: Host, executor: str | None) -> None:
     kernel.load(*wanted)
 
 
-def _parsed(tags: tuple[str, ...]) -> dict[str, str]:
+def parsed_tags(tags: tuple[str, ...]) -> dict[str, str]:
+    """Read tags from options."""
     wrong = [one for one in tags if "=" not in one]
     if wrong:
         raise click.UsageError(f"--tag {wrong[0]!r}: write KEY=VALUE")
     return dict(one.split("=", 1) for one in tags)
 
 
-def _show(result: RunResult, *, as_json: bool) -> None:
+def show_result(result: RunResult, *, as_json: bool) -> None:
+    """Write what came of a run."""
     if as_json:
         shown: dict[str, Any] = {"run_id": result.run_id, "status": result.status.value, "message": result.message}
         shown |= {"duration_s": result.duration_s, "artifact_dir": result.artifact_dir}
@@ -199,7 +201,7 @@ def _show(result: RunResult, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def terminated_as_interrupted() -> Iterator[None]:
     """Let a polite request to end (SIGTERM) end the run as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
