@@ -226,6 +226,42 @@ def test_a_class_with_a_base_from_elsewhere_counts_if_it_names_its_action(write:
     assert names(scan_actions(root)) == ["one", "three"]
 
 
+def test_decorated_functions_are_actions_too(write: Write) -> None:
+    root = write(
+        a="""
+        import plugbus.capabilities as pc
+        from pydantic import BaseModel
+        from plugbus.capabilities import action
+        from plugbus.capabilities.actions import action as made
+        from plugbus.capabilities.enums import PluginCategory
+        from elsewhere import action as other
+        class Params(BaseModel): ...
+        class Result(BaseModel): ...
+        @action
+        def bare(params: Params, ctx):
+            "Do it."
+        @pc.action("named", "Says so.", params=Params, result=Result, category=PluginCategory.EXPORT)
+        def first(params, ctx): ...
+        @made(name="quoted", description="Also.")
+        async def second(params: "Params", ctx): ...
+        @other
+        def third(params, ctx): ...
+        @pc.nothing.action
+        def fourth(params, ctx): ...
+        """
+    )
+    found = {one.name: one for one in scan_actions(root).actions}
+    assert sorted(found) == ["bare", "named", "quoted"]
+    assert all(one.is_function for one in found.values())
+    assert {one.params_model for one in found.values()} == {"Params"}
+    assert (found["named"].entrypoint, found["named"].result, found["named"].category) == (
+        "a:first",
+        "Result",
+        "export",
+    )
+    assert [found[one].description for one in ("bare", "named", "quoted")] == ["Do it.", "Says so.", "Also."]
+
+
 def test_names_come_from_the_class_or_its_name(write: Write) -> None:
     body = "    def execute(self): ...\n"
     root = write(
@@ -418,12 +454,14 @@ def test_only_what_changed_is_parsed_again(write: Write, tmp_path: Path) -> None
     assert names(scan_actions(root, cache=cache)) == []
 
 
-def test_a_file_changed_within_a_tick_of_the_clock_is_not_missed(write: Write, tmp_path: Path) -> None:
+def test_a_file_changed_within_a_tick_of_the_clock_is_not_missed(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()  # a coarse clock, which stands still for the whole test
+    monkeypatch.setattr("plugbus.loaders.discovery.walking.stamp_of", lambda found: (now, now, found.st_size, 1))
     root, cache = write(a=ACTION.format(name="One")), tmp_path / "cache"
     scan_actions(root, cache=cache)
-    found = (root / "a.py").stat()
-    write(a=ACTION.format(name="Two"))  # as long, and its time set back, as a coarse clock would
-    os.utime(root / "a.py", ns=(found.st_atime_ns, found.st_mtime_ns))
+    write(a=ACTION.format(name="Two"))  # as long
     assert names(scan_actions(root, cache=cache)) == ["two"]
 
 

@@ -243,6 +243,30 @@ def test_what_a_broken_file_holds_is_not_stale(write: Write) -> None:
     assert [one.why for one in report.faults] == ["invalid syntax"]
 
 
+def test_nothing_is_pruned_while_a_file_is_broken(write: Write) -> None:
+    path = write(HEAD + f"actions:\n  train:\n{ENTRY}  old: {{entrypoint: 'a.b:C'}}\n")
+    (path.parent / "broken.py").write_text("class (")
+    report = sync_config_file(path, prune=True)
+    assert report.is_in_sync
+    assert [one.action for one in report.stale] == ["old"]
+
+
+def test_the_comments_of_what_follows_a_pruned_entry_stay(write: Write) -> None:
+    text = HEAD + f"actions:\n  train:\n{ENTRY}  old:\n    entrypoint: a.b:C\n    # inner\n  # About it.\n  check: plugin.a:CheckAction\n"
+    path = write(text, {"plugin/train.py": TRAIN, "plugin/a.py": TEST})
+    sync_config_file(path, prune=True)
+    found = path.read_text()
+    assert "old" not in found
+    assert "  # About it.\n  check:\n    entrypoint: plugin.a:CheckAction\n" in found
+
+
+def test_the_file_is_replaced_as_a_whole(write: Write, tmp_path: Path) -> None:
+    path = write(HEAD)
+    os.link(path, tmp_path / "other name of the old file")
+    sync_config_file(path)
+    assert (tmp_path / "other name of the old file").read_text() == HEAD
+
+
 def test_a_dry_run_and_a_check_write_nothing(write: Write) -> None:
     path = write(HEAD)
     report = sync_config_file(path, dry_run=True)

@@ -236,6 +236,15 @@ def test_an_entry_without_entrypoint_that_cannot_be_found_says_what_is_there(
         discover("{train: {}}", files).get_action_class("train")
 
 
+def test_a_decorated_function_is_brought_in_as_a_class(discover: Discover) -> None:
+    code = "from plugbus.capabilities import action\n@action\ndef train(params, ctx):\n    return 3\n"
+    discovery = discover("{train: 'm:train', again: 'm:train'}", {"m.py": code})
+    with pytest.warns(DeprecationWarning, match="write a subclass of BaseAction"):
+        found = discovery.get_action_class("train")
+    assert (found.action_name, found.category) == ("train", PluginCategory.NEURAL_NET)
+    assert discovery.get_action_class("again").action_name == "again"
+
+
 def test_an_unknown_action_is_told_with_near_names(discover: Discover) -> None:
     with pytest.raises(ActionNotFoundError, match="did you mean 'train'"):
         discover().get_action_class("trian")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .directory import DirectorySource
 
+_LOCAL: Final = "local_executor"
 _MODES: Final = {RunMethod.TASK: ExecutionMode.TASK, RunMethod.JOB: ExecutionMode.JOB}
 _CALL: Final = frozenset(one.name for one in fields(ActionCall)) - {"action_cls", "params", "env"}
 
@@ -204,7 +205,7 @@ def _executor(stack: ExitStack, mode: ExecutionMode, host: Host | None, config: 
 
 def _candidates(host: Host, mode: ExecutionMode) -> Iterator[DirectorySource]:
     """Yield the plugins that provide an executor: the preferred one first, and not those whose manifest says others."""
-    preferred = host.settings.file.preferences.get(str(EXECUTOR))
+    preferred = host.settings.file.preferences.get(str(EXECUTOR), _LOCAL)
     found = [one for one in host.sources if EXECUTOR in one.metadata.provides]
     for source in sorted(found, key=lambda one: (one.metadata.id != preferred, one.metadata.id)):
         told = source.metadata.metadata.get("modes", "")

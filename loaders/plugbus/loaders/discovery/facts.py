@@ -18,6 +18,10 @@ ATTRIBUTES: Final = frozenset(
 """What is read of the body of a class."""
 
 
+# The parameters of the decorator that makes an action of a function, in order.
+_DECORATED: Final = ("name", "description", "params", "result", "category")
+
+
 class Expression(TypedDict, total=False):
     """What an expression says, as far as that can be read without running it: nothing, a name, or a text.
 
@@ -182,8 +186,8 @@ def _function_facts(node: ast.FunctionDef | ast.AsyncFunctionDef) -> FunctionFac
         keywords: dict[str, Expression] = {}
         if isinstance(one, ast.Call):
             keywords = {keyword.arg: _expression(keyword.value) for keyword in one.keywords if keyword.arg}
-            if one.args:
-                keywords.setdefault("name", _expression(one.args[0]))
+            for name, value in zip(_DECORATED, one.args, strict=False):
+                keywords.setdefault(name, _expression(value))
         # The annotation of the first parameter, where the decorator names no model.
         first = (node.args.posonlyargs or node.args.args)[:1]
         if first and first[0].annotation is not None:
