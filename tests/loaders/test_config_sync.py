@@ -252,7 +252,11 @@ def test_nothing_is_pruned_while_a_file_is_broken(write: Write) -> None:
 
 
 def test_the_comments_of_what_follows_a_pruned_entry_stay(write: Write) -> None:
-    text = HEAD + f"actions:\n  train:\n{ENTRY}  old:\n    entrypoint: a.b:C\n    # inner\n  # About it.\n  check: plugin.a:CheckAction\n"
+    text = (
+        HEAD
+        + f"actions:\n  train:\n{ENTRY}  old:\n    entrypoint: a.b:C\n    # inner\n"
+        + "  # About it.\n  check: plugin.a:CheckAction\n"
+    )
     path = write(text, {"plugin/train.py": TRAIN, "plugin/a.py": TEST})
     sync_config_file(path, prune=True)
     found = path.read_text()

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from plugbus.capabilities import (
+    ActionDefinitionError,
     ActionNotFoundError,
     BaseAction,
     ModelWeights,
@@ -160,6 +161,13 @@ def test_models_and_types_are_classes(discover: Discover) -> None:
     assert discovery.get_action_output_type("train") is ModelWeights
 
 
+def test_an_action_without_a_model_has_no_form(discover: Discover) -> None:
+    code = "from plugbus.capabilities import BaseAction\nclass A(BaseAction):\n    def execute(self): ...\n"
+    discovery = discover("{a: 'm:A'}", {"m.py": code})
+    with pytest.raises(ActionDefinitionError, match="no parameter model"):
+        discovery.get_action_ui_schema("a")
+
+
 def test_types_of_the_plugin_itself_are_found_by_name(discover: Discover) -> None:
     code = CODE + "\nfrom plugbus.capabilities import DataType\nclass Own(DataType):\n    name = 'own'\n"
     for spelled in ("Own", "own"):
@@ -285,6 +293,7 @@ def test_what_is_wrong_with_the_code_is_told_as_what_it_is(
         discovery.get_action_params_model,
         discovery.get_action_input_type,
         discovery.get_action_params_schema,
+        discovery.get_action_ui_schema,
     ):
         with pytest.raises(error, match=text.replace("(", r"\(")):
             ask("train")

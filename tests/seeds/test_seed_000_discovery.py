@@ -176,6 +176,20 @@ def test_the_discovery_class(discovery: PluginDiscovery) -> None:
     assert discovery.get_action_output_type("export") is ONNXModel
 
 
+def test_ui_schema_generation(discovery: PluginDiscovery) -> None:
+    ui_schema = discovery.get_action_ui_schema("train")
+    assert ui_schema["$formkit"] == "group"
+    (epochs,) = ui_schema["children"]
+    wanted = {
+        "$formkit": "number",
+        "name": "epochs",
+        "label": "Epochs",
+        "value": 10,
+        "validation": "required|min:1|max:1000",
+    }
+    assert wanted.items() <= epochs.items()
+
+
 def test_a_module_by_its_name(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (plugin / "yolo_plugin").rename(plugin / "seed_yolo_plugin")
     monkeypatch.syspath_prepend(plugin)

@@ -226,8 +226,19 @@ class PluginDiscovery:
 
     def get_action_params_schema(self, action: str) -> dict[str, Any]:
         """Return the JSON Schema of an action's parameters; an empty one where its class names no model."""
-        model = self.get_action_params_model(action)
-        return {} if model is None else model.model_json_schema()
+        action_cls = self.get_action_class(action)
+        return {} if getattr(action_cls, "params_model", None) is None else action_cls.params_schema()
+
+    def get_action_ui_schema(self, action: str, dialect: str = "formkit") -> Any:
+        """Return the form of an action's parameters, in a dialect; ``formkit`` is one group of inputs.
+
+        A dialect that a plugin offers is handed to ``get_action_class(action).ui_schema``.
+
+        Raises:
+            ActionDefinitionError: The action's class names no model of its parameters.
+            DialectNotFoundError, SchemaError: There is no such dialect, or it can't show these parameters.
+        """
+        return self.get_action_class(action).ui_schema(dialect)
 
     def to_config_dict(self, *, include_schemas: bool = False) -> dict[str, Any]:
         """Return the configuration as JSON has it, without what is not set.
