@@ -41,6 +41,7 @@ class _Verdict:
         return self.is_action and not self.abstract
 
 
+_NONE: frozenset[str] = frozenset()
 _NOTHING = _Verdict()
 _UNKNOWN = _Verdict(is_unknown=True)
 
@@ -136,8 +137,8 @@ class ActionFinder:
                 attributes[key] = text
         own = frozenset(found["abstract"])
         defined = frozenset(found["defined"]) - own
-        inherited_definitions = frozenset[str]().union(*(one.defined for one in bases))
-        abstract = frozenset[str]().union(*(one.abstract for one in bases))
+        inherited_definitions = _NONE.union(*[one.defined for one in bases])
+        abstract = _NONE.union(*[one.abstract for one in bases])
         return _Verdict(
             is_action=any(one.is_action for one in bases),
             is_unknown=any(one.is_unknown for one in bases),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 IGNORE_FILES: Final = (".gitignore", ".plugbusignore")
 
@@ -36,8 +35,11 @@ class Excludes:
         """Read the ignore files of a folder; one that can't be read says nothing."""
         rules: list[tuple[re.Pattern[str], bool, bool]] = []
         for name in IGNORE_FILES:
+            path = f"{root}/{name}"
+            if not os.path.exists(path):  # noqa: PTH110 - asked for each folder, and mostly in vain
+                continue
             try:
-                text = (root / name).read_text("utf-8", "replace")
+                text = Path(path).read_text("utf-8", "replace")
             except OSError:
                 continue
             rules += [rule for line in text.splitlines() if (rule := _rule(line)) is not None]

@@ -31,9 +31,11 @@ class ShippedActions:
     """Look up what plugbus itself offers, by importing it: that is no code of a plugin."""
 
     def __init__(self) -> None:
-        self._find = cache(_find)  # one a search: what was patched meanwhile is seen by the next one
+        # Of one search, so that what a program changes meanwhile is seen by the next one.
+        self._find = cache(_find)
+        self.action = cache(self._action)
 
-    def action(self, dotted: str) -> ShippedAction | None:
+    def _action(self, dotted: str) -> ShippedAction | None:
         """Return a class of actions by its dotted name; None where it is something else."""
         found = self._find(dotted)
         if not (isinstance(found, type) and issubclass(found, BaseAction)):

@@ -43,11 +43,14 @@ class SourceFile:
 def source_files(root: Path) -> list[SourceFile]:
     """Return the source files of a folder, sorted by path; links that lead out of it, or to folders, are not followed.
 
+    Args:
+        root: The folder, without links in its path.
+
     Raises:
         OSError: The folder can't be read. One inside it that can't is left out.
     """
     excludes = Excludes.read(root)
-    found = [SourceFile(relative, stamp) for relative, stamp in _walk(str(root), "", excludes, os.path.realpath(root))]
+    found = [SourceFile(relative, stamp) for relative, stamp in _walk(str(root), "", excludes)]
     return sorted(found, key=lambda one: one.relative)
 
 
@@ -56,8 +59,8 @@ def stamp_of(found: os.stat_result) -> Stamp:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def _walk(folder: str, prefix: str, excludes: Excludes, root: str) -> Iterator[tuple[str, Stamp]]:
-    waiting = [(folder, prefix)]
+def _walk(root: str, prefix: str, excludes: Excludes) -> Iterator[tuple[str, Stamp]]:
+    waiting = [(root, prefix)]
     while waiting:
         folder, prefix = waiting.pop()
         try:
