@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "report": "Show what a kernel holds: states, causes, failures, uses and times.",
     "run": "Run an action as a tracked run.",
     "runs": "List the runs.",
+    "schema": "Show the JSON Schema or the form of an action's parameters.",
     "sync": "Bring a config.yaml up to date with the source of its plugin.",
     "validate": "Check a plugin folder: manifest, configuration, source and entry points.",
 }
