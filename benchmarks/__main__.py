@@ -17,7 +17,7 @@ from .timing import FULL, QUICK, Effort
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-SUITES = ("imports", "bus", "services", "resolving", "loading", "steps", "actions", "discovery", "memory")
+SUITES = ("imports", "bus", "services", "resolving", "loading", "steps", "actions", "discovery", "forms", "memory")
 RESULT = Path(__file__).parent / "results" / "latest.json"
 
 LEGEND = (
