@@ -224,16 +224,6 @@ class PluginDiscovery:
         """Return the type of data that an action makes; as for ``get_action_input_type``."""
         return self.get_action_class(action).output_type
 
-    def get_action_ui_schema(self, action: str, dialect: str = "formkit") -> Any:
-        """Return the form of an action's parameters, made of their JSON Schema: for FormKit, or in another dialect.
-
-        Raises:
-            ActionDefinitionError: The action names no parameter model.
-            DialectNotFoundError: There is no such dialect.
-            SchemaError: No form can be made of the parameters.
-        """
-        return self.get_action_class(action).ui_schema(dialect)
-
     def get_action_params_schema(self, action: str) -> dict[str, Any]:
         """Return the JSON Schema of an action's parameters; an empty one where its class names no model."""
         action_cls = self.get_action_class(action)
