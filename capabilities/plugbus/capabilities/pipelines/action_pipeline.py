@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from ..cancellation import CancellationToken
 from ..context.messages import NO_MESSAGES
 from ..context.runtime import discard
+from ..context.services import NO_SERVICES
 from ..errors import WorkCancelledError
 from ..events import PipelineCancelled, PipelineCompleted, PipelineFailed, PipelineStarted
 from ..steps.settling import told
@@ -316,6 +317,7 @@ class ActionPipeline:
             None if ctx is None else ctx.checkpoint,
             None if ctx is None else ctx.language,
             NO_MESSAGES if ctx is None else ctx.messages,
+            NO_SERVICES if ctx is None else ctx.services,
             context,
             publish,
             executor,

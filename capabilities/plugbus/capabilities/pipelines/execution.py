@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
-    from ..context import MessageCatalogue
+    from ..context import HostServices, MessageCatalogue
     from ..executors import Executor
     from ..runs.context import RunContext
     from ..storage import Storage
@@ -50,6 +50,7 @@ class Surroundings:
         checkpoint: What is known of the pretrained model to start from.
         language: The language of the people that read messages.
         messages: The texts of message codes.
+        services: What loaded plugins provide.
         context: Where its files are.
         publish: Where events go.
         executor: What carries the actions; None runs them in threads of this process.
@@ -68,6 +69,7 @@ class Surroundings:
     checkpoint: Mapping[str, Any] | None
     language: str | None
     messages: MessageCatalogue
+    services: HostServices
     context: PipelineContext
     publish: Callable[[Event], None]
     executor: Executor | None
@@ -234,6 +236,7 @@ class Execution:
             checkpoint=around.checkpoint,
             language=around.language,
             messages=around.messages,
+            services=around.services,
             pipeline=around.context,
         )
         self._carry(name, call)

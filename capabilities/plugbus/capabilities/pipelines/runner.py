@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import to_jsonable_python
 
 from ..backend.client import BACKEND
-from ..context import RuntimeContext
+from ..context import HostServices, RuntimeContext
 from ..events import encode_value
 from ..files import write_whole
 from ..runs.actions import chosen_executor
@@ -118,6 +118,7 @@ class PipelineRunner:
                 run=context,
                 cancellation=cancellation,
                 storage=storage,
+                services=HostServices(services),
             )
             done = pipeline.run(
                 params,
