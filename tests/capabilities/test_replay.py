@@ -59,6 +59,8 @@ from plugbus.capabilities import (
     StepStarted,
     Telemetry,
     TensorOp,
+    TrialEnded,
+    TrialStarted,
     WorkEvent,
     encode_value,
     read_events,
@@ -130,6 +132,8 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "StepStarted": st.builds(StepStarted, JOB, TEXT, COUNT, COUNT),
     "Telemetry": st.builds(Telemetry, st.dictionaries(TEXT, NUMBER, max_size=4)),
     "TensorOp": st.builds(TensorOp, NAME, SHAPE, SHAPE),
+    "TrialEnded": st.builds(TrialEnded, JOB, COUNT, TEXT, st.none() | NUMBER),
+    "TrialStarted": st.builds(TrialStarted, JOB, COUNT, st.dictionaries(TEXT, JSON, max_size=4)),
     "WorkEvent": st.builds(WorkEvent, JOB),
 }
 TOPIC = st.sampled_from(sorted(EVENT_KINDS)) | TEXT.filter(lambda text: bool(text.strip()) and text != "*")
