@@ -513,3 +513,33 @@ def test_an_export_that_was_killed_goes_on_after_the_last_item(world: World) -> 
     assert list(world.storage.list("out(1)")) == []
     assert not world.storage.exists("out/.unfinished")
     assert not list((world.folder / "work").glob("*"))
+
+
+def noted(world: World, folder: str, task: int) -> None:
+    """Leave behind what an export notes of its first item."""
+    path = world.folder / "work" / "job-1.items.jsonl"
+    path.parent.mkdir()
+    entry = {"folder": folder, "id": task, "name": "a", "saved_as": "a", "errors": {}}
+    path.write_text(json.dumps(entry) + "\n")
+
+
+def project_of_two(world: World) -> tuple[int, list[int]]:
+    project = world.backend.create_project(ProjectDraft(name="p")).id
+    dataset, _ = world.dataset(0)
+    units = world.backend.create_data_units(dataset, [DataUnitDraft(name=name) for name in ("a", "A")])
+    tasks = world.backend.create_tasks(project, [TaskDraft(data_unit=one.id, annotations={}) for one in units])
+    return project, [one.id for one in tasks]
+
+
+def test_names_that_were_given_before_the_end_of_the_process_stay_taken(world: World) -> None:
+    project, tasks = project_of_two(world)
+    noted(world, "out", tasks[0])
+    assert export(world, project)["exported_count"] == 2
+    assert list(world.storage.list("out/labels")) == [f"out/labels/A__{tasks[1]}.json"]
+
+
+def test_notes_of_an_export_to_another_folder_are_not_gone_on_with(world: World) -> None:
+    project, tasks = project_of_two(world)
+    noted(world, "elsewhere", tasks[0])
+    assert export(world, project)["exported_count"] == 2
+    assert list(world.storage.list("out/labels")) == [f"out/labels/A__{tasks[1]}.json", "out/labels/a.json"]

@@ -48,7 +48,10 @@ class SaveFilesStep(WorkflowStep[ExportContext]):
         """
         journal = ItemJournal(_journal_path(context))
         try:
-            done = journal.load()
+            done, folder = journal.load(), context.unique_export_path
+            if done and done[0].get("folder") != folder:
+                journal.clear()  # of an export to another folder, which nobody goes on with
+                done = []
             for entry in done:
                 _count(context, entry)
             taken = TakenNames(entry["saved_as"] for entry in done if entry["saved_as"])
@@ -62,7 +65,8 @@ class SaveFilesStep(WorkflowStep[ExportContext]):
                 in_parallel(work, named, workers=workers, check=context.raise_if_cancelled), len(done) + 1
             ):
                 converted, stem = outcome.item
-                entry = {"id": converted.item.id, "name": converted.item.name, "saved_as": stem, "errors": {}}
+                known = {"folder": folder, "id": converted.item.id, "name": converted.item.name}
+                entry = {**known, "saved_as": stem, "errors": {}}
                 if outcome.error is not None:
                     entry["errors"] = {"json": _told(outcome.error)}
                 elif outcome.value is not None:
