@@ -85,7 +85,14 @@ def interrupt(place: int, call: Callable[[], object]) -> str:
     return where
 
 
-def interrupt_in(function: str, call: Callable[[], object], *, after: str = "", turn: int = 1) -> bool:
+def interrupt_in(
+    function: str,
+    call: Callable[[], object],
+    *,
+    after: str = "",
+    turn: int = 1,
+    kind: type[BaseException] = KeyboardInterrupt,
+) -> bool:
     """Call, and raise ``KeyboardInterrupt`` where a function of the kernel begins; say whether that place was met.
 
     It is a place of ``interrupt`` that is chosen by name, and found without tracing, so that what runs is measured.
@@ -95,6 +102,7 @@ def interrupt_in(function: str, call: Callable[[], object], *, after: str = "", 
         call: What is interrupted; a ``KeyboardInterrupt`` that it raises is caught.
         after: A built-in that the function calls: the interrupt comes when that has returned, in place of at the begin.
         turn: The interrupt comes when the place is met for this time, from 1.
+        kind: What is raised in place of ``KeyboardInterrupt``.
     """
     left = turn
 
@@ -107,7 +115,7 @@ def interrupt_in(function: str, call: Callable[[], object], *, after: str = "", 
             left -= 1
             if not left:
                 sys.setprofile(None)
-                raise KeyboardInterrupt(f"{function} {after}")
+                raise kind(f"{function} {after}")
 
     before = sys.getprofile()
     sys.setprofile(on_event)

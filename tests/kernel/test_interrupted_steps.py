@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from plugbus.kernel import Kernel, PluginLoadError, PluginState, PluginSwapped, SwapError
+from plugbus.kernel import Kernel, PluginLoadError, PluginState, PluginSwapped, PluginUnloaded, SwapError
 from plugbus.kernel.testing import FakePlugin, FakeSource, Gate
 
 from .interrupted import LEFT, World, faults_at_the_end, loaded
@@ -49,8 +49,8 @@ def check(world: World, step: Step, call: Callable[[], object]) -> None:
     "step",
     [
         Step("Claims.claim_for_loading", NONE),
-        Step("Transitions.bind", NONE),
-        Step("Transitions.bind", NONE, turn=2),
+        Step("Uses.bind", NONE),
+        Step("Uses.bind", NONE, turn=2),
         Step("Loading._bring_up", NONE, turn=2),
         Step("Loading._settle_loaded", NONE, turn=2),
         Step("Loading._announce", NONE, turn=2),
@@ -102,6 +102,7 @@ def test_a_load_that_fails_and_is_interrupted_on_its_way_back_leaves_nothing(ste
         Step("TakeDown._save", NONE),
         Step("TakeDown._undo", NONE),
         Step("TakeDown._close", NONE),
+        Step("Holdings.close", NONE, after="__exit__"),
         Step("Departure._forget", NONE),
         Step("Departure._forget", NONE, after="__exit__"),
         Step("Departure._write_news", NONE, turn=2),
@@ -219,5 +220,46 @@ def test_a_hook_whose_runner_is_interrupted_before_it_began_is_called_all_the_sa
     assert caught.value is error
     assert plugin.calls == ["on_load", "on_unload"]
     assert undone == ["a"]
+    assert (source.opened, source.closed) == (1, 1)
+    assert kernel.list(PluginState.REGISTERED) == ("a",)
+
+
+@pytest.mark.parametrize("function", ["TakeDown._withdraw", "Departure._forget", "News.write", "Departure.run"])
+def test_an_ordinary_error_of_the_kernel_itself_leaves_an_unload_at_once(function: str) -> None:
+    # Where memory or the stack is at its end it would come again with each new try, without end.
+    world = loaded()
+    world.kernel.bus.subscribe(PluginUnloaded, print)
+
+    def unload() -> None:
+        with pytest.raises(MemoryError, match=function):
+            world.kernel.unload("old")
+
+    assert interrupt_in(function, unload, kind=MemoryError)
+
+
+@pytest.mark.parametrize("function", ["Swap._see_off", "Retirement.wait", "Retirement._unload"])
+def test_an_ordinary_error_of_the_kernel_itself_leaves_a_swap_at_once(function: str) -> None:
+    world = loaded()
+    source = world.make("new", "2.0.0")
+
+    def swap() -> None:
+        with pytest.raises(MemoryError, match=function):
+            world.kernel.swap("old", source)
+
+    assert interrupt_in(function, swap, kind=MemoryError)
+    assert world.active == ("base", "new")
+
+
+def test_a_close_that_fails_and_is_interrupted_when_that_is_noted_is_not_done_twice() -> None:
+    class Stuck(FakeSource):
+        def close(self) -> None:
+            super().close()
+            raise OSError("stuck")
+
+    kernel = Kernel()
+    source = Stuck(FakePlugin("a"))
+    kernel.register(source)
+    kernel.load("a")
+    assert interrupt_in("TakeDown._close", lambda: kernel.unload("a"), after="append")
     assert (source.opened, source.closed) == (1, 1)
     assert kernel.list(PluginState.REGISTERED) == ("a",)

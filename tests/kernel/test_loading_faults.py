@@ -389,6 +389,17 @@ def test_dependents_of_a_failed_plugin_are_refused_naming_it_until_it_is_loaded_
     assert world.kernel.load("third") == ("second", "third")
 
 
+def test_the_one_that_failed_is_named_and_not_what_else_is_needed(world: World) -> None:
+    world.faults["second", "on_load"] = OSError("no device")
+    world.kernel.register(FakePlugin("both", dependencies={"first": "*", "second": "*"}))
+    with pytest.raises(PluginLoadError):
+        world.kernel.load("second")
+    world.kernel.load("first")
+    with pytest.raises(FailedDependencyError) as caught:
+        world.kernel.load("both")
+    assert (caught.value.plugin_id, caught.value.dependency) == ("both", "second")
+
+
 def test_whoever_needs_the_capability_of_a_failed_plugin_alone_is_refused_naming_it() -> None:
     kernel = Kernel()
 

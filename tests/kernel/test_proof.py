@@ -1110,15 +1110,17 @@ def test_what_the_annotations_of_a_function_hold_is_named_with_the_function(app:
 
 def test_the_variables_of_a_class_body_that_unloads_are_kept(app: Any) -> None:
     kernel = Kernel()
-    kernel.register(ModuleSource("def load(plugin, ctx): pass"))
+    kernel.register(ModuleSource("def load(plugin, ctx): ctx.register_service('s', Thing())"))
     kernel.load("leaky")
 
     class Body:
         before = "kept"
+        service = kernel.services.get("s")
         proof = kernel.unload("leaky", prove=True)
 
     assert Body.before == "kept"
-    assert Body.proof.is_clean
+    (leftover,) = Body.proof.leftovers
+    assert leftover.held_by[0].startswith("local variable 'service' of ")
 
 
 def test_a_package_of_the_host_under_a_name_of_the_plugin_is_told_once(app: Any) -> None:
@@ -1216,3 +1218,33 @@ def test_garbage_that_makes_more_garbage_is_collected_so_often_and_no_more(app: 
         app.is_endless = False
         gc.collect()
     assert proof.is_clean
+
+
+def test_garbage_of_the_plugin_that_makes_more_of_it_is_said_to_be_held_by_nothing_that_was_found(app: Any) -> None:
+    app.is_endless = True
+    try:
+        proof = prove(
+            """
+            class Endless:
+                def __init__(self):
+                    self.itself = self
+                def __del__(self):
+                    if host_app.is_endless:
+                        Endless()
+
+            def load(plugin, ctx):
+                Endless()
+            """
+        )
+    finally:
+        app.is_endless = False
+        gc.collect()
+    assert {one.held_by for one in proof.leftovers} == {("something that was not found",)}
+
+
+def test_one_object_with_very_many_holders_is_named_with_the_place_where_these_end(app: Any) -> None:
+    (leftover,) = prove("def load(plugin, ctx): host_app.leaked = [[plugin] for _ in range(5100)]").leftovers
+    assert leftover.kind is LeftoverKind.PLUGIN
+    for text in leftover.held_by:
+        assert text.startswith("item 0 of a list, in item ")
+        assert text.endswith(" of a list, in global 'leaked' of module host_app")

@@ -26,6 +26,7 @@ from plugbus.kernel import (
     PluginStateError,
     PluginSwapped,
     PluginUnloaded,
+    Requirement,
     ResolutionError,
     SwapError,
 )
@@ -221,6 +222,42 @@ def test_what_the_new_plugin_needs_is_loaded_with_it_and_unloaded_after_it(kerne
     with RecordedEvents(kernel.bus, PluginUnloaded) as unloaded:
         kernel.shutdown()
     assert [one.plugin_id for one in unloaded.of(PluginUnloaded)] == ["service", "base"]
+
+
+def test_what_is_not_met_is_told_with_the_version_that_is_offered_of_it(kernel: Kernel) -> None:
+    kernel.register(FakePlugin("user", requires=[Requirement(COUNTER, "^1.0")]))
+    kernel.load("user")
+    zone: Capability[object] = Capability("zone", version="7.0.0")
+    new = FakePlugin("service", "3.0.0", declares=[zone, OTHER])
+    with pytest.raises(SwapError, match=r"capability 'counter' \^1.0, which 'service' 3.0.0 offers at 2.0.0$"):
+        kernel.swap("service", new)
+
+
+def test_those_who_used_the_old_plugin_use_the_new_one(kernel: Kernel) -> None:
+    kernel.register(FakePlugin("user", requires=[Requirement(COUNTER, "^1.0")]))
+    kernel.register(FakePlugin("idle"))
+    kernel.load("user", "idle")
+    kernel.swap("service", Service("1.4.0", "successor"))
+    report = kernel.report()
+    assert dict(report.plugin("user").uses) == {"counter": "successor"}
+    assert report.plugin("successor").used_by == ("user",)
+    assert report.plugin("service").used_by == ()
+
+
+def test_everything_that_the_new_plugin_needs_is_loaded_before_it(kernel: Kernel) -> None:
+    kernel.register(FakePlugin("able"))
+    kernel.register(FakePlugin("zone"))
+    kernel.swap("service", Service("1.3.0", dependencies={"able": "*", "zone": "*"}))
+    assert kernel.list(PluginState.ACTIVE) == ("able", "service", "zone")
+    assert kernel.unload("able", cascade=True) == ("service", "able")
+
+
+def test_the_other_versions_that_are_registered_may_still_be_chosen_after_a_swap(kernel: Kernel) -> None:
+    for version in ("0.9.0", "3.0.0"):
+        kernel.register(Service(version))
+    kernel.swap("service", Service("2.0.0"))
+    versions = [one.metadata.version for one in kernel.registry.record("service").candidates]
+    assert versions == ["3.0.0", "2.0.0", "0.9.0"]
 
 
 def test_needs_that_only_the_old_plugin_met_are_not_met(kernel: Kernel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -164,8 +165,13 @@ def test_two_threads_that_swap_one_plugin_do_it_one_after_the_other() -> None:
     kernel.load("serving")
     done: list[tuple[str, str]] = []
 
+    class Slow(Serving):
+        def on_load(self, ctx: PluginContext) -> None:
+            super().on_load(ctx)
+            time.sleep(0.001)  # so that others come by while it is on its way
+
     def swap(turn: int) -> None:
-        report = kernel.swap("serving", Serving(next(numbers), heard))
+        report = kernel.swap("serving", Slow(next(numbers), heard))
         done.append((report.old_version, report.new_version))
 
     swapped = threading.Event()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugbus.kernel import Plugin, PluginContext, PluginMetadata, PluginUnloadError
-from plugbus.kernel.testing import FakePlugin, FakeSource, UnloadCheck
+from plugbus.kernel import Plugin, PluginContext, PluginMetadata, PluginState, PluginUnloadError
+from plugbus.kernel.testing import FakePlugin, FakeSource, UnloadCheck, fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 KEPT: list[object] = []
+prove = fixtures.prove_unload
 
 
 class Own(Plugin):
@@ -61,7 +62,7 @@ def test_what_is_allowed_may_be_left() -> None:
 def test_others_are_loaded_first_and_may_stay_as_they_are() -> None:
     needing = FakePlugin("needing", dependencies={"base": "*"})
     with UnloadCheck(needing, with_=[FakePlugin("base"), FakeSource(FakePlugin("more"))]) as check:
-        assert check.kernel.list() == ("base", "more", "needing")
+        assert check.kernel.list(PluginState.ACTIVE) == ("base", "more", "needing")
 
 
 def test_it_is_given_its_configuration() -> None:
@@ -134,6 +135,34 @@ def test_what_the_proof_has_told_is_not_told_again(tmp_path: Any) -> None:
         UnloadCheck(plugin).load().unload()
     stop.set()
     plugin.file.close()
+
+
+def test_the_fixture_gives_a_test_what_proves_an_unload(prove: fixtures.ProveUnload) -> None:
+    check = prove(Own())
+    assert isinstance(check.kernel.get("own"), Own)
+
+
+def test_a_block_ends_with_the_unload_of_what_was_not_unloaded_in_it() -> None:
+    with fixtures.proving() as prove:
+        later = prove(Own(), config={"a": 1}, allow=["PluginContext"])
+        with prove(FakePlugin("a"), with_=[FakePlugin("b")]) as earlier:
+            assert earlier.kernel.list(PluginState.ACTIVE) == ("a", "b")
+        assert earlier.kernel.is_closed
+        assert later.kernel.list(PluginState.ACTIVE) == ("own",)
+    assert later.kernel.is_closed
+    assert later.unload().is_clean
+
+
+def test_a_block_ends_with_all_that_is_left_of_several_plugins() -> None:
+    with pytest.raises(AssertionError, match="PluginContext"), fixtures.proving() as prove:
+        prove(Own(KEPT.append))
+    checks: list[UnloadCheck] = []
+    several = pytest.raises(ExceptionGroup, match="several plugins did not go without a trace")
+    with several as caught, fixtures.proving() as prove:
+        checks += [prove(Own(KEPT.append)), prove(Own()), prove(Own(KEPT.append))]
+    assert [type(one) for one in caught.value.exceptions] == [AssertionError] * 2
+    assert [one.kernel.is_closed for one in checks] == [True] * 3
+    KEPT.clear()
 
 
 LEAKS = """

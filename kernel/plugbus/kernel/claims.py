@@ -46,7 +46,7 @@ class Claims:
                     source = next(one for one in candidates if one.metadata.version == metadata.version)
                 # The last failure is kept until this load has done better: it may never get its turn.
                 change(plugin_id, {"state": state, "source": source})
-                self._transitions.bind(metadata, plan.providers[plugin_id])
+                self._transitions.uses.bind(metadata, plan.providers[plugin_id])
         except BaseException:
             self.let_go(list(order))
             raise
@@ -56,7 +56,7 @@ class Claims:
         with self._transitions.lock:
             while claimed:
                 plugin_id = claimed[0].id
-                self._transitions.unbind(plugin_id)
+                self._transitions.uses.unbind(plugin_id)
                 self.causes.pop(plugin_id, None)
                 has_failed = self._registry.record(plugin_id).failure is not None
                 state = PluginState.FAILED if has_failed else PluginState.REGISTERED

@@ -105,7 +105,7 @@ class Departure:
         plugin_id = self._metadata.id
         with self._transitions.lock:
             if self._transitions.loaded.get(plugin_id) is self._loaded:
-                self._transitions.unbind(plugin_id)
+                self._transitions.uses.unbind(plugin_id)
                 self._transitions.settle(plugin_id, {"state": PluginState.REGISTERED, "source": None, "plugin": None})
                 del self._transitions.loaded[plugin_id]
 

@@ -214,11 +214,6 @@ class TakeDown:
         self._is_called = False
         self._taken = 0  # how many steps
 
-    @property
-    def is_withdrawn(self) -> bool:
-        """Tell whether the first step is done."""
-        return self._taken > 0
-
     def run(self) -> None:
         """Take all steps that were not taken yet."""
         if not self._taken:

@@ -244,7 +244,7 @@ class Loading:
 
     def _refuse_when_lost(self, metadata: PluginMetadata, failures: Mapping[str, PluginFailure]) -> None:
         """Raise where something that a plugin can't do without has failed; what is optional may."""
-        for used in self._transitions.needed(metadata.id):
+        for used in self._transitions.uses.needed(metadata.id):
             if used in failures:
                 raise FailedDependencyError(metadata.id, used, failures[used].message)
 
@@ -252,7 +252,7 @@ class Loading:
         """Mark a plugin as failed for a reason that lies in what it needs."""
         failure = describe_failure(step, error)
         with self._transitions.lock:
-            self._transitions.unbind(plugin_id)
+            self._transitions.uses.unbind(plugin_id)
             self._transitions.settle(plugin_id, {"state": PluginState.FAILED, "source": None, "failure": failure})
         return failure
 
@@ -262,7 +262,7 @@ class Loading:
             record = self._registry.record(plugin_id)
             failure = describe_failure(step, error, record.metadata.version)
             count, exclusion = self._quarantine.judge(record, failure)
-            self._transitions.unbind(plugin_id)
+            self._transitions.uses.unbind(plugin_id)
             self._claims.causes.pop(plugin_id, None)
             facts = {"failure": failure, "failed_loads": count, "exclusion": exclusion}
             self._transitions.settle(plugin_id, {"state": PluginState.FAILED, "source": None, **facts})

@@ -55,7 +55,7 @@ class Reporter:
         with self._transitions.lock:
             records = self._registry.snapshot()
             loaded = dict(self._transitions.loaded)
-            uses = {plugin_id: dict(self._transitions.uses(plugin_id)) for plugin_id in records}
+            uses = {plugin_id: dict(self._transitions.uses.of(plugin_id)) for plugin_id in records}
             is_closed = self._transitions.is_closed
         used_by: dict[str, dict[str, None]] = {}
         for user, met in uses.items():

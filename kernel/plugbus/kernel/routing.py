@@ -107,9 +107,11 @@ class Routing:
     def _table_of(self, key: RouteKey) -> dict[RouteKey, Route]:
         return self._kernel_routes if isinstance(key, str) else self._routes
 
-    def _wrapped(self, topic: str) -> tuple[list[Wrapper], Around | None]:
-        """Return what the subscribers of a topic's events are wrapped in, and what all of them together are."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _wrapped(self, topic: str) -> tuple[list[Wrapper], Around | None]:
+            """Return what the subscribers of a topic's events are wrapped in, and what all of them together are."""
+            ...
 
     def _build(self, key: RouteKey, kind: type[Event], topic: str) -> Route:
         """Merge what is subscribed to the classes of an event, its topic and everything, in subscription order."""

@@ -137,7 +137,7 @@ class Swap:
             record = self._registry.record(old_id)
             if record.state is not PluginState.ACTIVE:
                 raise PluginStateError("swap", old_id, str(record.state), "only what is active can be swapped")
-            unmet = self._transitions.unmet_by(old_id, new)
+            unmet = self._transitions.uses.unmet_by(old_id, new)
             if unmet:
                 raise SwapError(old_id, new.id, "plan", "; ".join(unmet))
             self._refuse_itself(record)
@@ -215,7 +215,7 @@ class Swap:
         """Make the new plugin visible in the old one's place."""
         with self._transitions.lock:
             # What was true when the swap was planned may have changed while hooks ran.
-            unmet = self._transitions.unmet_by(self._old_id, self._new)
+            unmet = self._transitions.uses.unmet_by(self._old_id, self._new)
             for need in self._new.requirements:
                 used = plan.providers[self._new.id].get(str(need.target))
                 if used is not None and not need.optional and used not in self._registry.list(PluginState.ACTIVE):

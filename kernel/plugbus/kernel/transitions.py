@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import KernelClosedError, PluginStateError
-from .ranges import parse_range
 from .registry import PluginState
-from .versions import parse_version
+from .uses import Uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .capabilities import Requirement
     from .lifecycle import LoadedPlugin
     from .metadata import PluginMetadata
     from .registry import PluginRegistry
@@ -24,7 +22,7 @@ MOVING = (PluginState.LOADING, PluginState.UNLOADING)
 
 
 class Transitions:
-    """Keep what is loaded, what it uses, and who is changing it.
+    """Keep what is loaded, and who is changing it.
 
     A plugin in a moving state belongs to the thread that moved it; others wait until it has settled. A thread that is
     inside a hook or a subscriber of a change may not wait, as it could wait for itself: it is refused.
@@ -32,6 +30,7 @@ class Transitions:
     Attributes:
         lock: Guards every decision; never held while plugin or subscriber code runs.
         loaded: What is up, in the order of loading.
+        uses: What it was resolved with; asked and changed with the lock held.
         is_closed: Nothing may be loaded any more.
     """
 
@@ -42,16 +41,11 @@ class Transitions:
         self._waiting = 0  # threads; there are none in most changes, and to notify none takes as long as the change
         self._changing: dict[int, int] = {}
         self.loaded: dict[str, LoadedPlugin] = {}
+        self.uses = Uses(registry)
         self.is_closed = False
         self._claimed: set[str] = set()
         # What another plugin has replaced, while uses of it are waited for.
         self._draining: dict[Retirement, str] = {}
-        self._uses: dict[str, Mapping[str, str]] = {}
-        # What has needs; what has none is not in it.
-        self._bound: dict[str, PluginMetadata] = {}
-        # Who can't do without a plugin, and without a capability.
-        self._plugin_users: dict[str, dict[str, None]] = {}
-        self._capability_users: dict[str, dict[str, None]] = {}
 
     def refuse_when_closed(self, verb: str) -> None:
         """Raise ``KernelClosedError`` after a shutdown; with the lock held where the answer must stay true."""
@@ -166,61 +160,16 @@ class Transitions:
         if self._waiting:
             self._settled.notify_all()
 
-    def bind(self, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
-        """Remember what meets each target of a plugin's requirements; with the lock held."""
-        plugin_id = metadata.id
-        self._uses[plugin_id] = uses
-        if not metadata.dependencies and not metadata.requires:
-            self._bound.pop(plugin_id, None)
-            return
-        self._bound[plugin_id] = metadata
-        users = self._plugin_users
-        for target in metadata.dependencies:
-            users.setdefault(target, {})[plugin_id] = None
-        for need in metadata.requires:
-            if not need.optional:
-                self._users_of(need).setdefault(str(need.target), {})[plugin_id] = None
-
-    def unbind(self, plugin_id: str) -> None:
-        """Forget what a plugin uses; with the lock held."""
-        self._uses.pop(plugin_id, None)
-        metadata = self._bound.get(plugin_id)
-        if metadata is None:
-            return
-        # Last of all is forgotten what has to be looked at: after an interrupt this is called again.
-        for target in metadata.dependencies:
-            _drop_user(self._plugin_users, target, plugin_id)
-        for need in metadata.requires:
-            _drop_user(self._users_of(need), str(need.target), plugin_id)
-        self._bound.pop(plugin_id, None)
-
-    def _users_of(self, need: Requirement) -> dict[str, dict[str, None]]:
-        return self._capability_users if need.is_capability else self._plugin_users
-
-    def _needs_of(self, plugin_id: str) -> Iterator[Requirement]:
-        metadata = self._bound.get(plugin_id)
-        return iter(()) if metadata is None else (need for need in metadata.requirements if not need.optional)
-
-    def uses(self, plugin_id: str) -> Mapping[str, str]:
-        """Return what a plugin was resolved with, empty when it is not loaded; what is optional is among it."""
-        return self._uses.get(plugin_id, {})
-
-    def needed(self, plugin_id: str) -> tuple[str, ...]:
-        """Return the ids that a plugin was resolved with and can't do without."""
-        uses = self.uses(plugin_id)
-        return tuple(dict.fromkeys(uses[str(need.target)] for need in self._needs_of(plugin_id)))
-
     def dependents(self, plugin_id: str) -> tuple[str, ...]:
         """Return what could not stay without a plugin, each before what it needs; the plugin itself is not in it.
 
-        A plugin stays without what it requires as optional, and without a provider of a capability that another
-        loaded plugin offers too, in its range.
+        See ``Uses.bereft`` for what can stay.
         """
         gone = {plugin_id: None}
         pending = [plugin_id]
         while pending:
             # A plugin that stays thanks to another provider is asked again when that one is found to go.
-            bereft = self.bereft(pending.pop(), gone)
+            bereft = self.uses.bereft(pending.pop(), gone)
             gone.update(dict.fromkeys(bereft))
             pending += bereft
         del gone[plugin_id]
@@ -230,60 +179,21 @@ class Transitions:
         # What is still on its way up was not loaded yet, so it comes after everything that is.
         return tuple(sorted(gone, key=lambda one: places.get(one, len(places)), reverse=True))
 
-    def bereft(self, used: str, gone: Mapping[str, None]) -> tuple[str, ...]:
-        """Return what needs a plugin of ``gone`` directly, could not stay without all of these, and is none of them."""
-        found = dict.fromkeys(self._plugin_users.get(used, ()))
-        if self._capability_users:
-            for capability in self._registry.record(used).metadata.provides:
-                users = self._capability_users.get(capability, ())
-                found.update((one, None) for one in users if one not in gone and self._is_lost(one, capability, gone))
-        return tuple([one for one in found if one not in gone]) if found else ()
-
-    def unmet_by(self, old_id: str, new: PluginMetadata) -> tuple[str, ...]:
-        """Say which needs of loaded plugins would not be met any more, if ``new`` were in the place of a plugin."""
-        unmet = [
-            f"'{user}' requires plugin '{old_id}' {need.range}, which '{new.id}' {new.version} is not"
-            for user in self._plugin_users.get(old_id, ())
-            for need in self._needs_of(user)
-            if not need.is_capability
-            and need.target == old_id
-            and not (new.id == old_id and parse_range(need.range).matches(parse_version(new.version)))
-        ]
-        gone = {old_id: None}
-        for capability in self._registry.record(old_id).metadata.provides:
-            for user in self._capability_users.get(capability, ()):
-                for need in self._needs_of(user):
-                    is_asked = need.is_capability and need.target == capability and user != old_id
-                    if is_asked and not (_is_offered(need, new) or self._is_met(need, user, gone)):
-                        offered = next((f" at {one.version}" for one in new.provides if one == capability), "")
-                        told = (
-                            f"which '{new.id}' {new.version} offers{offered}" if offered else "which it does not offer"
-                        )
-                        unmet.append(f"'{user}' requires capability '{capability}' {need.range}, {told}")
-        return tuple(unmet)
-
     def replace(self, old_id: str, new: LoadedPlugin, metadata: PluginMetadata, uses: Mapping[str, str]) -> None:
         """Put a plugin in the place of another one, in the order of loading too; with the lock held.
 
         Called again, it carries an interrupted call through.
         """
-        self.unbind(old_id)
-        self.bind(metadata, uses)
+        self.uses.replace(old_id, metadata, uses)
         if self.loaded.get(metadata.id) is not new:
             self._put_in_place(old_id, new, metadata.id, uses)
-        for user, used in self._uses.items():
-            if old_id in used.values():
-                offered = {str(one) for one in metadata.provides} | {metadata.id}
-                self._uses[user] = {
-                    target: metadata.id if one == old_id and target in offered else one for target, one in used.items()
-                }
 
     def _put_in_place(self, old_id: str, new: LoadedPlugin, new_id: str, uses: Mapping[str, str]) -> None:
         # What the new one uses comes before it, also what was loaded after the old one: shutdown goes the other way.
         needed = dict.fromkeys(uses.values())
         pending = list(needed)
         while pending:
-            further = [one for one in self.uses(pending.pop()).values() if one not in needed]
+            further = [one for one in self.uses.of(pending.pop()).values() if one not in needed]
             needed.update(dict.fromkeys(further))
             pending += further
         order = list(self.loaded)
@@ -294,30 +204,3 @@ class Transitions:
         loaded[new_id] = new
         loaded.update((one, self.loaded[one]) for one in later)
         self.loaded = loaded
-
-    def _is_lost(self, user: str, capability: str, gone: Mapping[str, None]) -> bool:
-        """Tell whether ``user`` requires a capability that no loaded plugin besides ``gone`` offers in its range."""
-        needs = (need for need in self._needs_of(user) if need.is_capability and need.target == capability)
-        return not all(self._is_met(need, user, gone) for need in needs)
-
-    def _is_met(self, need: Requirement, user: str, gone: Mapping[str, None]) -> bool:
-        return any(
-            one.state is PluginState.ACTIVE
-            and one.id not in gone
-            and one.id != user
-            and _is_offered(need, one.metadata)
-            for one in self._registry.find_by_capability(str(need.target))
-        )
-
-
-def _is_offered(need: Requirement, metadata: PluginMetadata) -> bool:
-    wanted = parse_range(need.range)
-    return any(one == need.target and wanted.matches(parse_version(one.version)) for one in metadata.provides)
-
-
-def _drop_user(users: dict[str, dict[str, None]], target: str, plugin_id: str) -> None:
-    using = users.get(target)
-    if using is not None:
-        using.pop(plugin_id, None)
-        if not using:
-            users.pop(target, None)

@@ -91,7 +91,7 @@ class Unloading:
                     is_here = self._transitions.loaded.get(plugin_id) is one
                     if is_here and self._registry.record(plugin_id).state is PluginState.ACTIVE:
                         leaving[plugin_id] = None
-                        if self._transitions.bereft(plugin_id, leaving):
+                        if self._transitions.uses.bereft(plugin_id, leaving):
                             del leaving[plugin_id]
                 self._claims.claim_for_unloading(tuple(leaving))
                 claimed += leaving

@@ -294,5 +294,5 @@ _INIT = {"__init__": _init}
 _EQ = {"__eq__": _ordered(operator.eq), "__hash__": _hash}
 _ORDER = {f"__{one.__name__}__": _ordered(one) for one in (operator.lt, operator.le, operator.gt, operator.ge)}
 
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch - it is never otherwise where this runs
     value, field, replace = _value, _Field, _replace

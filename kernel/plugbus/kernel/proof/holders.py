@@ -18,7 +18,7 @@ DEEPEST = 12
 """So many steps a search goes up."""
 
 LARGEST = 5_000
-"""So many holders are looked at."""
+"""From so many holders it goes up at each step."""
 
 MOST = 3
 """So many holders are told of one object."""
@@ -135,7 +135,7 @@ class Holders:
                 end = self._roots.slot_of(holder) or self._roots.of(holder, self._known[held[0]])
                 if end is not None:
                     self._ends[place] = end
-                elif len(self._known) < LARGEST + len(sources):
+                elif len(rising) < LARGEST:
                     rising.add(place)
             if not rising:
                 return

@@ -109,10 +109,8 @@ def interpreter_slots() -> Iterator[tuple[object, Root]]:
     """Yield what the interpreter holds where the garbage collector does not look."""
     yield from ((one, Root("atexit", LeftoverKind.EXIT_HANDLER)) for one in _exit_handlers())
     for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        if handler is not None:
-            name = signal.Signals(number).name if number in _SIGNALS else str(number)
-            yield handler, Root(f"handler of {name}", LeftoverKind.SIGNAL_HANDLER)
+        name = signal.Signals(number).name if number in _SIGNALS else str(number)
+        yield signal.getsignal(number), Root(f"handler of {name}", LeftoverKind.SIGNAL_HANDLER)
     yield sys.gettrace(), Root("sys.settrace", LeftoverKind.HOOK)
     yield sys.getprofile(), Root("sys.setprofile", LeftoverKind.HOOK)
     hooks = sys.get_asyncgen_hooks()

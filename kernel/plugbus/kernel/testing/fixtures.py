@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -35,6 +36,18 @@ def prove_unload() -> Iterator[ProveUnload]:
 
     What it returns is used in a ``with`` block, at whose end the plugin is unloaded; or without one, and the plugin is
     unloaded when the test is over. The test fails with the report if anything is left.
+    """
+    with proving() as prove:
+        yield prove
+
+
+@contextmanager
+def proving() -> Iterator[ProveUnload]:
+    """Give what the fixture ``prove_unload`` is, to a block in the place of a test.
+
+    Raises:
+        AssertionError: When the block is over, and something of the only plugin that was not unloaded in it is left.
+        ExceptionGroup: The same of several.
     """
     checks: list[UnloadCheck] = []
 
