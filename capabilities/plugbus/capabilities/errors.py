@@ -210,5 +210,18 @@ class RunNotFoundError(CapabilityError, LookupError):
         return f"cannot find run '{self.wanted}': it is not under {self.root}; {self.remedy}"
 
 
+class ModelFileError(CapabilityError, FileNotFoundError):
+    """Name a model whose file is not where it should be."""
+
+    def __init__(self, verb: str, model: str, cause: str) -> None:
+        super().__init__(verb, model, cause)
+        self.verb = verb
+        self.model = model
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"cannot {self.verb} model '{self.model}': {self.cause}"
+
+
 def _told(faults: tuple[tuple[str, str], ...]) -> str:
     return "; ".join(f"{path}: {why}" if path else why for path, why in faults)

@@ -1,6 +1,7 @@
 """Actions that download datasets from the backend and convert them."""
 
-from .action import CACHE_FOLDER, DatasetAction
+from ..cache_folder import CACHE_FOLDER
+from .action import DatasetAction
 from .cache import DatasetCache
 from .errors import DatasetDownloadError, DatasetParamsError
 from .params import DatasetOperation, DatasetParams, DatasetProgressCategories, DatasetResult

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 
 from ...datasets import IMAGE_SIZE, ConverterRegistry, DraftFolder
 from ..action import BaseAction
+from ..cache_folder import cache_folder
 from .cache import DatasetCache
 from .conversion import config_of, convert_folder, find_type
 from .download import Download, download
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from ...datasets import DatasetError, ImageSize
 
 P = TypeVar("P", bound=BaseModel)
-
-CACHE_FOLDER: Final = "PLUGBUS_CACHE_FOLDER"
-"""The setting that says where downloaded datasets are kept; ``~/.cache/plugbus`` without it."""
 
 
 class DatasetAction(BaseAction[P]):
@@ -99,8 +97,7 @@ class DatasetAction(BaseAction[P]):
 
     def make_cache(self) -> DatasetCache:
         """Return where downloads are kept."""
-        folder = self.ctx.env.get(CACHE_FOLDER)
-        return DatasetCache((Path(str(folder)) if folder else Path.home() / ".cache" / "plugbus") / "datasets")
+        return DatasetCache(cache_folder(self.ctx) / "datasets")
 
     def make_converters(self) -> ConverterRegistry:
         """Return the converters that may be used: those that ship, and those of loaded plugins."""

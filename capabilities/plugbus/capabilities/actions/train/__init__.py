@@ -1,8 +1,9 @@
 """Actions that train models."""
 
+from ...errors import ModelFileError
 from .action import BaseTrainAction
 from .context import TrainContext
-from .errors import ModelFileError, TrainDataError
+from .errors import TrainDataError
 from .params import BaseTrainParams, TrainProgressCategories
 from .steps import ConvertDatasetStep, DownloadDatasetStep, TrainStep, TuneStep, UploadModelStep
 

@@ -12,12 +12,13 @@ from pydantic import BaseModel
 from ...errors import ActionDefinitionError
 from ...events import TrialEnded, TrialStarted, encode_value
 from ...tuning import TUNER, TrialOutcome, TuneConfig, TunerUnavailableError, read_space
+from ..cache_folder import cache_folder
 from ..dataset import DatasetAction, DatasetParams
+from ..model_files import download_model, upload_model
 from ..validation import validate_params
 from ..workflow import WorkflowAction
 from .context import TrainContext
 from .errors import TrainDataError
-from .models import download_model, upload_model
 from .params import TrainProgressCategories
 from .steps import ConvertDatasetStep, DownloadDatasetStep, TrainStep, TuneStep, UploadModelStep
 
@@ -124,7 +125,7 @@ class BaseTrainAction(WorkflowAction[P, TrainContext], Generic[P]):
 
     def get_model(self, model: int) -> Path:
         """Bring a model of the backend here, and return its file or folder; nothing is downloaded twice."""
-        folder = self.make_dataset_action().make_cache().root.parent / "models"
+        folder = cache_folder(self.ctx) / "models"
         return download_model(self.ctx.current_backend, self.ctx.current_storage, model, folder)
 
     def create_model(

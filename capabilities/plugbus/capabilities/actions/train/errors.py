@@ -15,16 +15,3 @@ class TrainDataError(CapabilityError, ValueError):
 
     def __str__(self) -> str:
         return f"cannot train '{self.action}': {self.cause}"
-
-
-class ModelFileError(CapabilityError, FileNotFoundError):
-    """Name a model whose file is not where it should be."""
-
-    def __init__(self, verb: str, model: str, cause: str) -> None:
-        super().__init__(verb, model, cause)
-        self.verb = verb
-        self.model = model
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return f"cannot {self.verb} model '{self.model}': {self.cause}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ...steps import StepResult
+from ..model_files import remove_model
 from ..workflow import WorkflowStep
 from .context import TrainContext
-from .models import remove_model
 from .params import TrainProgressCategories
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from ...backend import ModelDraft, RecordConflictError
-from ..naming import safe_path
-from .errors import ModelFileError
+from ..backend import ModelDraft, RecordConflictError
+from ..errors import ModelFileError
+from .naming import safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...backend import BackendClient, ModelRecord
-    from ...storage import Storage
+    from ..backend import BackendClient, ModelRecord
+    from ..storage import Storage
 
 _FOLDER: Final = "models"
 _ARCHIVE: Final = ".zip"

@@ -1,0 +1,5 @@
+"""Tables in files."""
+
+from .contract import TableReader, Tables
+
+__all__ = ["TableReader", "Tables"]
