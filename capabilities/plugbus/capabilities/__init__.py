@@ -452,11 +452,11 @@ else:
             "TrainDataError",
             "UploadAsset",
             "UploadContext",
+            "UploadedFile",
             "UploadMetadataError",
             "UploadParams",
             "UploadPathError",
             "UploadVerificationError",
-            "UploadedFile",
             "WorkflowAction",
             "WorkflowContext",
             "WorkflowStep",
@@ -549,6 +549,10 @@ else:
             "StoredFile",
             "StoredFileNotFoundError",
         ),
+        tables=(
+            "TableReader",
+            "Tables",
+        ),
         tuning=(
             "TUNER",
             "Objective",
@@ -566,10 +570,6 @@ else:
             "TuningFailedError",
             "TuningResult",
             "read_space",
-        ),
-        tables=(
-            "TableReader",
-            "Tables",
         ),
     )
 

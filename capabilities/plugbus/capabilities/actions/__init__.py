@@ -88,12 +88,6 @@ else:
             "TrainContext",
             "TrainDataError",
         ),
-        workflow=(
-            "WORK_FOLDER",
-            "WorkflowAction",
-            "WorkflowContext",
-            "WorkflowStep",
-        ),
         upload=(
             "BaseUploadAction",
             "FileChangedError",
@@ -102,11 +96,17 @@ else:
             "OrganizedFile",
             "UploadAsset",
             "UploadContext",
+            "UploadedFile",
             "UploadMetadataError",
             "UploadParams",
             "UploadPathError",
             "UploadVerificationError",
-            "UploadedFile",
+        ),
+        workflow=(
+            "WORK_FOLDER",
+            "WorkflowAction",
+            "WorkflowContext",
+            "WorkflowStep",
         ),
     )
 
