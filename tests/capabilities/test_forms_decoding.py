@@ -212,3 +212,13 @@ def test_a_dialect_that_nobody_offers_is_named_with_those_that_there_are() -> No
 
 def test_a_form_is_made_of_a_schema_as_well_as_of_a_model() -> None:
     assert ui_schema(params_schema(KitchenSink)) == ui_schema(KitchenSink)
+
+
+def test_what_has_to_be_given_is_shown_though_it_was_to_be_hidden() -> None:
+    class Hiding(BaseModel):
+        needed: int = Field(json_schema_extra={"x-ui": {"hidden": True}})
+        optional: int = Field(default=1, json_schema_extra={"x-ui": {"hidden": True}})
+
+    assert [one["name"] for one in ui_schema(Hiding)["children"]] == ["needed"]
+    assert decode_form(Hiding, {"needed": 2}) == {"needed": 2}
+    assert decode_form(Hiding, {"needed": 2}, current={"optional": 5}) == {"needed": 2, "optional": 5}
