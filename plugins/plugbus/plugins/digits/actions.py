@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plugbus.capabilities import BaseAction, RunStore
+from plugbus.capabilities import BaseAction, Dataset, ModelWeights, RunStore
 
 from .artifacts import Artifacts, Folder, load_model, save_model, sha256_of, write_bytes
 from .config import (
@@ -20,12 +20,16 @@ from .config import (
     TrainParams,
     TrainResult,
 )
-from .data import describe, load_split, read_image, read_row
+from .data import describe, divide, load_samples, load_split, read_image, read_row, take
+from .division_file import load_division, save_division
 from .eval import draw_confusion, draw_misclassified, evaluate, summarise
-from .train import EpochReport, train
+from .train import EpochReport, TrainingState, train
+from .training_state import load_state, mark_of, save_state
 
 if TYPE_CHECKING:
     from plugbus.capabilities import RunContext, RunDirectory
+
+    from .data import Splits
 
 PLUGIN = "digits"
 MODEL_FILE = "model.npz"
@@ -34,56 +38,64 @@ MODEL_FILE = "model.npz"
 class PrepareAction(BaseAction[PrepareParams]):
     """Divide the digits into training, validation and test parts, and write down what each holds."""
 
+    output_type = Dataset
     result_model = PrepareResult
 
     def execute(self) -> PrepareResult:
         """Divide the data."""
         run = self.ctx.current_run
         self.set_progress(0, 2, "prepare")
-        splits = load_split(self.params.test_fraction, self.params.validation_fraction, self.params.seed)
+        samples = load_samples()
+        division = divide(samples, self.params.test_fraction, self.params.validation_fraction, self.params.seed)
+        splits = take(samples, division)
         self.set_progress(1, 2, "prepare")
-        path = Artifacts(run.artifact_dir).write_json(Folder.DATA, "summary.json", describe(splits))
-        run.tracking.log_artifact(path, Folder.DATA)
+        artifacts = Artifacts(run.artifact_dir)
+        path = artifacts.write_json(Folder.DATA, "summary.json", describe(splits))
+        kept = save_division(artifacts.path_for(Folder.DATA, "division.json"), division, samples)
+        for one in (path, kept):
+            run.tracking.log_artifact(one, Folder.DATA)
         self.set_progress(2, 2, "prepare")
         return PrepareResult(
             train_samples=len(splits.train),
             validation_samples=len(splits.validation),
             test_samples=len(splits.test),
             summary_path=path,
+            division=kept,
         )
 
 
 class TrainAction(BaseAction[TrainParams]):
-    """Train a network on the digits, epoch by epoch."""
+    """Train a network on the digits, epoch by epoch.
 
+    In a pipeline each epoch is kept, so that a run that is taken up goes on after the last one.
+    """
+
+    input_type = Dataset
+    output_type = ModelWeights
     result_model = TrainResult
 
     def execute(self) -> TrainResult:
         """Train, test and keep the model."""
         run, params = self.ctx.current_run, self.params
         artifacts = Artifacts(run.artifact_dir)
-        splits = load_split(params.test_fraction, params.validation_fraction, params.seed)
-        self.log("train_start", {"samples": len(splits.train), **params.model_dump()})
+        splits = _divided(params)
+        settings = params.model_dump(include={"batch_size", "learning_rate", "hidden_units", "seed"})
+        mark = mark_of(splits, settings)
+        folder = None if self.ctx.pipeline is None else self.ctx.pipeline.checkpoints_dir
+        state = None if folder is None else load_state(folder, mark, params.epochs)
+        self.log("train_start", {"samples": len(splits.train), **params.model_dump(mode="json")})
         self.set_progress(0, params.epochs, "train")
+        if state is not None:
+            self.log("train_resumed", {"epoch": len(state.reports)})
+            for report in state.reports:  # the metrics of this run are those of the whole training
+                self._tell(report)
 
-        def on_epoch(report: EpochReport) -> None:
-            values = {
-                "train_loss": report.train_loss,
-                "train_accuracy": report.train_accuracy,
-                "val_accuracy": report.validation_accuracy,
-            }
-            self.set_metrics(values, "train", step=report.epoch)
-            self.set_progress(report.epoch, report.epochs, "train")
+        def keep(state: TrainingState) -> None:
+            if folder is not None:
+                save_state(folder, mark, state)
+            self.ctx.raise_if_cancelled()
 
-        model = train(
-            splits,
-            epochs=params.epochs,
-            batch_size=params.batch_size,
-            learning_rate=params.learning_rate,
-            hidden_units=params.hidden_units,
-            seed=params.seed,
-            on_epoch=on_epoch,
-        )
+        model = train(splits, epochs=params.epochs, **settings, on_epoch=self._tell, state=state, on_state=keep)
         test_accuracy = evaluate(model, splits.test).accuracy
         self.set_metrics({"test_accuracy": test_accuracy}, "test")
         model_path = save_model(artifacts.path_for(Folder.MODELS, MODEL_FILE), model)
@@ -102,20 +114,30 @@ class TrainAction(BaseAction[TrainParams]):
             metrics_path=metrics_path,
         )
 
+    def _tell(self, report: EpochReport) -> None:
+        values = {
+            "train_loss": report.train_loss,
+            "train_accuracy": report.train_accuracy,
+            "val_accuracy": report.validation_accuracy,
+        }
+        self.set_metrics(values, "train", step=report.epoch)
+        self.set_progress(report.epoch, report.epochs, "train")
+
 
 class EvaluateAction(BaseAction[EvaluateParams]):
     """Measure a trained model on the test part and draw what it mistakes."""
 
+    input_type = ModelWeights
     result_model = EvaluateResult
 
     def execute(self) -> EvaluateResult:
         """Measure and draw."""
         run = self.ctx.current_run
-        training = _training(run, self.params.run)
-        settings = TrainParams.model_validate(_spec_of(training))
+        training, source = _model(run, self.params.run, self.params.model)
         self.set_progress(0, 3, "evaluate")
-        model = load_model(training.path / Folder.MODELS / MODEL_FILE)
-        part = load_split(settings.test_fraction, settings.validation_fraction, settings.seed).test
+        model = load_model(source)
+        divided = self.params if training is None else TrainParams.model_validate(_spec_of(training))
+        part = _divided(divided).test
         evaluation = evaluate(model, part)
         self.set_metrics(evaluation.metrics, "evaluate")
         self.set_progress(1, 3, "evaluate")
@@ -128,7 +150,7 @@ class EvaluateAction(BaseAction[EvaluateParams]):
         for path, folder in ((metrics, Folder.METRICS), (confusion, Folder.PLOTS), (mistakes, Folder.PLOTS)):
             run.tracking.log_artifact(path, folder)
         return EvaluateResult(
-            training_run=training.run_id,
+            training_run=None if training is None else training.run_id,
             test_accuracy=evaluation.accuracy,
             test_f1_macro=evaluation.f1_macro,
             misclassified=len(evaluation.misclassified),
@@ -142,13 +164,14 @@ class EvaluateAction(BaseAction[EvaluateParams]):
 class ExportAction(BaseAction[ExportParams]):
     """Write a trained model to a file that ``predict`` reads, here or elsewhere."""
 
+    input_type = ModelWeights
+    output_type = ModelWeights
     result_model = ExportResult
 
     def execute(self) -> ExportResult:
         """Read the model, which checks it, and write it out."""
         run = self.ctx.current_run
-        training = _training(run, self.params.run)
-        source = training.path / Folder.MODELS / MODEL_FILE
+        _, source = _model(run, self.params.run, self.params.model)
         load_model(source)
         path = Artifacts(run.artifact_dir).path_for(Folder.MODELS, self.params.filename)
         write_bytes(path, source.read_bytes())
@@ -175,10 +198,22 @@ class PredictAction(BaseAction[PredictParams]):
         )
 
 
-def _training(run: RunContext, wanted: str | None) -> RunDirectory:
-    """Return the directory of the training that was named, or of the latest one."""
+def _divided(params: TrainParams | EvaluateParams) -> Splits:
+    """Return the parts of the data: those that were written down, or those that seed and fractions give."""
+    if params.division is not None:
+        samples = load_samples()
+        return take(samples, load_division(params.division, samples))
+    chosen = params if isinstance(params, TrainParams) else TrainParams()
+    return load_split(chosen.test_fraction, chosen.validation_fraction, chosen.seed)
+
+
+def _model(run: RunContext, wanted: str | None, model: Path | None) -> tuple[RunDirectory | None, Path]:
+    """Return the model file that was named, or that of the training that was named, or of the latest one."""
+    if model is not None:
+        return None, model
     store = RunStore.around(run.artifact_dir)
-    return store.latest(PLUGIN, "train") if wanted is None else store.get(wanted)
+    training = store.latest(PLUGIN, "train") if wanted is None else store.get(wanted)
+    return training, training.path / Folder.MODELS / MODEL_FILE
 
 
 def _exported(run: RunContext) -> Path:

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import tokenize
 import uuid
-import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .array_file import ArrayFileError, ArrayFormat, digest_of, opened, packed
 from .data import CELLS, CLASSES
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from .data import FloatArray, IntArray
-
-    ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 MODEL_FORMAT = "plugbus-digits-mlp"
 MODEL_VERSION = 1
 MAX_MODEL_BYTES = 16 * 2**20  # unpacked; the widest network of this plugin has 0.6 MiB
-ANOTHER_FILE = "export the model again, or choose another file"
-
-# What zipfile and numpy's reader of array headers raise for an entry that was damaged or made to harm.
-BROKEN_ENTRY = (
-    zipfile.BadZipFile,
-    tokenize.TokenError,
-    EOFError,
-    IndexError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 class ArtifactPathError(ValueError):
@@ -66,23 +42,15 @@ class ArtifactPathError(ValueError):
         return f"cannot write artifact '{self.name}': {self.cause}; give a relative path that stays in '{self.folder}'"
 
 
-class ModelFileError(ValueError):
-    """Refuse a file that is not a whole, unchanged model file of a known version.
+class ModelFileError(ArrayFileError):
+    """Refuse a file that is not a whole, unchanged model file of a known version."""
 
-    Args:
-        path: The file.
-        cause: Why it was refused, naming the entry at fault.
-        remedy: What to do about it.
-    """
+    kind = "model file"
+    remedy_by_default = "export the model again, or choose another file"
+    remedy_for_version = "export the model again with this version of the plugin"
 
-    def __init__(self, path: str, cause: str, remedy: str = ANOTHER_FILE) -> None:
-        super().__init__(path, cause, remedy)
-        self.path = path
-        self.cause = cause
-        self.remedy = remedy
 
-    def __str__(self) -> str:
-        return f"cannot load model file '{self.path}': {self.cause}; {self.remedy}"
+MODEL = ArrayFormat(MODEL_FORMAT, MODEL_VERSION, MAX_MODEL_BYTES, ModelFileError)
 
 
 class Folder(StrEnum):
@@ -156,6 +124,12 @@ def write_bytes(path: Path, data: bytes) -> Path:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):  # where a folder can be opened: the rename is kept, too, when the machine stops
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     return path
 
 
@@ -228,81 +202,42 @@ def save_model(path: Path, model: Network) -> Path:
     The file is a ``.npz`` without pickles: ``weights_<i>`` and ``bias_<i>`` of each layer, ``classes``, and ``header``,
     a JSON text with the format's name and version, the layers' sizes and the SHA-256 of the arrays.
     """
-    import numpy as np
-
     header = {
-        "format": MODEL_FORMAT,
-        "version": MODEL_VERSION,
         "layers": [len(model.weights[0]), *(len(bias) for bias in model.biases)],
         "sha256": _digest(model),
     }
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header, sort_keys=True)), "classes": model.classes}
+    arrays: dict[str, Any] = {"classes": model.classes}
     arrays |= {f"weights_{index}": layer for index, layer in enumerate(model.weights)}
     arrays |= {f"bias_{index}": layer for index, layer in enumerate(model.biases)}
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return write_bytes(path, buffer.getvalue())
+    return write_bytes(path, packed(MODEL, header, arrays))
 
 
 def load_model(path: Path) -> Predictor:
     """Read a model file; nothing in it is run.
 
+    Entries are read in the order in which one vouches for the next: header, layers, hash.
+
     Raises:
         ModelFileError: If the file can't be read, has another format or version, or was changed.
     """
-    try:
-        with path.open("rb") as file:
-            return _read(str(path), file)
-    except OSError as error:
-        raise ModelFileError(str(path), error.strerror or str(error)) from error
-    except zipfile.BadZipFile as error:
-        raise ModelFileError(str(path), f"it is no whole .npz file ({error})") from error
-
-
-def _read(path: str, file: BinaryIO) -> Predictor:
-    """Read the entries in the order in which one vouches for the next: header, layers, hash."""
     import numpy as np
 
-    with zipfile.ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_MODEL_BYTES:
-            raise ModelFileError(path, f"it unpacks to {size} bytes, more than {MAX_MODEL_BYTES}")
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ModelFileError(path, "it holds a compressed entry, which this format does not have")
-        layers, digest = _read_header(path, archive)
+    with opened(path, MODEL) as entries:
+        header = entries.read_header(MODEL)
+        layers = _layers(str(path), header)
         pairs = list(pairwise(layers))
         predictor = Predictor(
-            weights=tuple(
-                _read_array(path, archive, f"weights_{index}", np.float64, pair) for index, pair in enumerate(pairs)
-            ),
-            biases=tuple(
-                _read_array(path, archive, f"bias_{index}", np.float64, pair[1:]) for index, pair in enumerate(pairs)
-            ),
-            classes=_read_array(path, archive, "classes", np.int64, layers[-1:]),
+            weights=tuple(entries.read(f"weights_{index}", np.float64, pair) for index, pair in enumerate(pairs)),
+            biases=tuple(entries.read(f"bias_{index}", np.float64, pair[1:]) for index, pair in enumerate(pairs)),
+            classes=entries.read("classes", np.int64, layers[-1:]),
         )
-    if _digest(predictor) != digest:
-        raise ModelFileError(path, "the arrays do not match the header's sha256")
+    if _digest(predictor) != str(header.get("sha256")):
+        raise ModelFileError(str(path), "the arrays do not match the header's sha256")
     return predictor
 
 
-def _read_header(path: str, archive: zipfile.ZipFile) -> tuple[tuple[int, ...], str]:
-    """Return the sizes of the layers and the hash of the arrays, once format and version are known ones."""
-    import numpy as np
-
-    text = _read_array(path, archive, "header", np.str_, ())
-    try:
-        header = json.loads(str(text))
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(path, f"entry 'header' is no JSON ({error})") from error
-    if not isinstance(header, dict) or header.get("format") != MODEL_FORMAT:
-        raise ModelFileError(path, f"entry 'header' does not name the format '{MODEL_FORMAT}'")
-    version = header.get("version")
-    if version != MODEL_VERSION:
-        raise ModelFileError(
-            path,
-            f"its format version is {version!r}, this plugin reads {MODEL_VERSION}",
-            "export the model again with this version of the plugin",
-        )
+def _layers(path: str, header: dict[str, Any]) -> tuple[int, ...]:
+    """Return the sizes of the layers."""
     layers = header.get("layers")
     if not isinstance(layers, list) or len(layers) < 2 or not all(type(size) is int for size in layers):
         raise ModelFileError(path, f"entry 'header' gives the layers as {layers!r}, not as two sizes or more")
@@ -310,37 +245,8 @@ def _read_header(path: str, archive: zipfile.ZipFile) -> tuple[tuple[int, ...], 
         raise ModelFileError(
             path, f"its network maps {layers[0]} cells to {layers[-1]} classes, not {CELLS} to {CLASSES}"
         )
-    return tuple(layers), str(header.get("sha256"))
-
-
-def _read_array(
-    path: str, archive: zipfile.ZipFile, name: str, kind: type[ScalarT], shape: tuple[int, ...]
-) -> NDArray[ScalarT]:
-    """Return one entry as a read-only array of the given kind and shape, all numbers finite."""
-    import numpy as np
-
-    try:
-        content = archive.read(f"{name}.npy")
-        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except KeyError as error:
-        raise ModelFileError(path, f"it has no entry '{name}'") from error
-    except BROKEN_ENTRY as error:
-        raise ModelFileError(path, f"entry '{name}' can't be read ({error})") from error
-    if not np.issubdtype(array.dtype, kind):
-        raise ModelFileError(path, f"entry '{name}' holds {array.dtype}, not {kind.__name__}")
-    if array.shape != shape:
-        raise ModelFileError(path, f"entry '{name}' has shape {array.shape}, not {shape}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelFileError(path, f"entry '{name}' holds a number that is not finite")
-    array.setflags(write=False)
-    return array
+    return tuple(layers)
 
 
 def _digest(model: Network) -> str:
-    """Return the SHA-256 over the shape and the content of every array, in the order of the layers."""
-    digest = hashlib.sha256()
-    for array in (*model.weights, *model.biases, model.classes):
-        stored = array.astype(array.dtype.newbyteorder("<"), order="C")  # the same on every machine
-        digest.update(f"{stored.dtype.str}{stored.shape}".encode())
-        digest.update(stored.tobytes())
-    return digest.hexdigest()
+    return digest_of((*model.weights, *model.biases, model.classes))

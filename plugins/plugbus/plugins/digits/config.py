@@ -65,14 +65,27 @@ class TrainParams(Params):
     )
     test_fraction: TestFraction = 0.2
     validation_fraction: ValidationFraction = 0.1
+    division: Path | None = Field(
+        default=None, description="Division that prepare wrote; made of the seed and the fractions by default."
+    )
 
 
 class EvaluateParams(Params):
-    """Which trained model is evaluated."""
+    """Which trained model is evaluated: that of a training, or that of a file, with the division it was trained on."""
 
     run: str | None = Field(
         default=None, min_length=1, description="Run id of a finished training; the latest by default."
     )
+    model: Path | None = Field(default=None, description="Model file, in place of a training.")
+    division: Path | None = Field(default=None, description="Division that prepare wrote; needed for a model file.")
+
+    @model_validator(mode="after")
+    def _check_one_model(self) -> Self:
+        if self.run is not None and self.model is not None:
+            raise ValueError("cannot evaluate a model: both run and model are given; give one of them")
+        if (self.model is None) is not (self.division is None):
+            raise ValueError("cannot evaluate a model: model and division belong together; give both or neither")
+        return self
 
 
 class ExportParams(Params):
@@ -81,6 +94,7 @@ class ExportParams(Params):
     run: str | None = Field(
         default=None, min_length=1, description="Run id of a finished training; the latest by default."
     )
+    model: Path | None = Field(default=None, description="Model file, in place of a training.")
     filename: str = Field(
         default="digits.npz",
         max_length=128,
@@ -88,6 +102,12 @@ class ExportParams(Params):
         pattern=r"^[^/\\:\x00-\x1f]+\.npz$",
         description="Name of the exported file, ending in .npz, without folders.",
     )
+
+    @model_validator(mode="after")
+    def _check_one_model(self) -> Self:
+        if self.run is not None and self.model is not None:
+            raise ValueError("cannot export a model: both run and model are given; give one of them")
+        return self
 
 
 class PredictParams(Params):
@@ -120,6 +140,7 @@ class PrepareResult(Result):
     validation_samples: int = Field(ge=0, description="Samples of the validation part.")
     test_samples: int = Field(ge=0, description="Samples of the test part.")
     summary_path: Path = Field(description="JSON file with the samples of each class in each part.")
+    division: Path = Field(description="JSON file with the samples of each part, for train and evaluate.")
 
 
 class TrainResult(Result):
@@ -137,7 +158,7 @@ class TrainResult(Result):
 class EvaluateResult(Result):
     """How well a trained model recognises the test part."""
 
-    training_run: str = Field(description="Run id of the training that was evaluated.")
+    training_run: str | None = Field(description="Run id of the training that was evaluated; null for a model file.")
     test_accuracy: Accuracy = Field(description="Share of the test part that is recognised, 0 to 1.")
     test_f1_macro: Accuracy = Field(description="Mean over the digits of their F1 score, 0 to 1.")
     misclassified: int = Field(ge=0, description="Samples of the test part that were mistaken.")

@@ -104,6 +104,30 @@ class Splits:
     test: Split
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Division:
+    """Which sample belongs to which part: numbers of samples, 0 to 1796, none of them twice.
+
+    Args:
+        train: Those of the training part.
+        validation: Those of the validation part.
+        test: Those of the test part.
+    """
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def load_samples() -> Split:
+    """Load the whole data set, in its own order."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    cells, digits = load_digits(return_X_y=True)
+    return Split(x=np.asarray(cells, dtype=np.float64) / LEVELS, y=np.asarray(digits, dtype=np.int64))
+
+
 def load_split(test_fraction: float, validation_fraction: float, seed: int) -> Splits:
     """Load the data set and divide it, every class in proportion; the same arguments give the same arrays.
 
@@ -115,13 +139,26 @@ def load_split(test_fraction: float, validation_fraction: float, seed: int) -> S
     Raises:
         SplitError: If a part would hold fewer samples than there are classes.
     """
+    samples = load_samples()
+    return take(samples, divide(samples, test_fraction, validation_fraction, seed))
+
+
+def divide(samples: Split, test_fraction: float, validation_fraction: float, seed: int) -> Division:
+    """Divide the data set, every class in proportion; the same arguments give the same division.
+
+    Args:
+        samples: The data set.
+        test_fraction: Share of all samples kept for the test, above 0.
+        validation_fraction: Share of all samples kept for validation, above 0.
+        seed: Seed of the division, 0 to 2**32 - 1.
+
+    Raises:
+        SplitError: If a part would hold fewer samples than there are classes.
+    """
     import numpy as np
-    from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    cells, digits = load_digits(return_X_y=True)
-    x = np.asarray(cells, dtype=np.float64) / LEVELS
-    y = np.asarray(digits, dtype=np.int64)
+    y = samples.y
     test = round(len(y) * test_fraction)
     validation = round(len(y) * validation_fraction)
     sizes = {"train": len(y) - test - validation, "validation": validation, "test": test}
@@ -130,11 +167,19 @@ def load_split(test_fraction: float, validation_fraction: float, seed: int) -> S
             raise SplitError(part, size, CLASSES)
     kept, in_test = train_test_split(np.arange(len(y)), test_size=test, stratify=y, random_state=seed)
     in_train, in_validation = train_test_split(kept, test_size=validation, stratify=y[kept], random_state=seed)
-    return Splits(
-        train=Split(x=x[in_train], y=y[in_train]),
-        validation=Split(x=x[in_validation], y=y[in_validation]),
-        test=Split(x=x[in_test], y=y[in_test]),
+    return Division(
+        train=tuple(map(int, in_train)), validation=tuple(map(int, in_validation)), test=tuple(map(int, in_test))
     )
+
+
+def take(samples: Split, division: Division) -> Splits:
+    """Return the parts of the data set that a division names, each in the order of its numbers."""
+
+    def part(numbers: tuple[int, ...]) -> Split:
+        chosen = list(numbers)
+        return Split(x=samples.x[chosen], y=samples.y[chosen])
+
+    return Splits(train=part(division.train), validation=part(division.validation), test=part(division.test))
 
 
 def describe(splits: Splits) -> dict[str, object]:

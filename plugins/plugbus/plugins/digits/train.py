@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from sklearn.neural_network import MLPClassifier
 
     from .data import FloatArray, IntArray, Split, Splits
 
@@ -17,6 +19,20 @@ class FittedClassifier(Protocol):
     def predict_proba(self, x: FloatArray, /) -> FloatArray:
         """Return the probability of each class, shape ``(n, classes)``."""
         ...
+
+
+class Adam(Protocol):
+    """What is used of scikit-learn's optimiser.
+
+    Attributes:
+        t: Updates so far.
+        ms: Running means of the gradients, one array for each of the weights, then of the biases.
+        vs: Running means of their squares.
+    """
+
+    t: int
+    ms: list[FloatArray]
+    vs: list[FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +77,29 @@ class TrainedModel:
         return self.classifier.predict_proba(x)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingState:
+    """All that the rest of a training depends on, at the end of an epoch.
+
+    Args:
+        weights: One array a layer, shape ``(inputs, outputs)``.
+        biases: One array a layer, shape ``(outputs,)``.
+        first_moments: Adam's running means of the gradients: one array for each of the weights, then of the biases.
+        second_moments: Adam's running means of their squares, likewise.
+        updates: Updates of the weights so far.
+        generator: State of the generator that draws the order of samples, as numpy gives it.
+        reports: One report an epoch, in order.
+    """
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    first_moments: tuple[FloatArray, ...]
+    second_moments: tuple[FloatArray, ...]
+    updates: int
+    generator: Mapping[str, Any]
+    reports: tuple[EpochReport, ...]
+
+
 def train(
     splits: Splits,
     *,
@@ -70,6 +109,8 @@ def train(
     hidden_units: int,
     seed: int,
     on_epoch: Callable[[EpochReport], None],
+    state: TrainingState | None = None,
+    on_state: Callable[[TrainingState], object] | None = None,
 ) -> TrainedModel:
     """Train a network on the training part with Adam; same arguments and libraries, same weights bit for bit.
 
@@ -81,6 +122,9 @@ def train(
         hidden_units: Units of the hidden layer, at least 1.
         seed: Seed of the first weights and of the order of samples, 0 to 2**32 - 1.
         on_epoch: Called after each epoch; what it raises ends the training and reaches the caller.
+        state: Where to go on: what ``on_state`` was given, on the same data and with the same settings. The weights
+            are in the end those of a training without a break, bit for bit.
+        on_state: Called after ``on_epoch`` with how far the training is, to be kept.
     """
     import numpy as np
     from sklearn.neural_network import MLPClassifier
@@ -92,7 +136,14 @@ def train(
     fitted = cast("FittedClassifier", classifier)  # the library ships no types
     generator = np.random.default_rng(seed)
     reports: list[EpochReport] = []
-    for epoch in range(1, epochs + 1):
+    if state is not None:
+        first = slice(0, min(batch_size, len(part)))
+        classifier.set_params(batch_size=len(part.y[first]))
+        classifier.partial_fit(part.x[first], part.y[first], classes=classes)  # makes what is overwritten now
+        _restore(classifier, state)
+        generator.bit_generator.state = dict(state.generator)
+        reports.extend(state.reports)
+    for epoch in range(len(reports) + 1, epochs + 1):
         order = generator.permutation(len(part))
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
@@ -105,6 +156,8 @@ def train(
         report = _report(fitted, classes, splits, epoch, epochs)
         reports.append(report)
         on_epoch(report)
+        if on_state is not None:
+            on_state(_state(classifier, generator.bit_generator.state, reports))
     return TrainedModel(
         weights=tuple(_frozen(layer) for layer in classifier.coefs_),
         biases=tuple(_frozen(layer) for layer in classifier.intercepts_),
@@ -112,6 +165,40 @@ def train(
         reports=tuple(reports),
         classifier=fitted,
     )
+
+
+def _state(classifier: MLPClassifier, generator: Mapping[str, Any], reports: list[EpochReport]) -> TrainingState:
+    """Return how far a training is."""
+    optimiser = _optimiser(classifier)
+    return TrainingState(
+        weights=tuple(_frozen(one) for one in classifier.coefs_),
+        biases=tuple(_frozen(one) for one in classifier.intercepts_),
+        first_moments=tuple(_frozen(one) for one in optimiser.ms),
+        second_moments=tuple(_frozen(one) for one in optimiser.vs),
+        updates=int(optimiser.t),
+        generator=generator,
+        reports=tuple(reports),
+    )
+
+
+def _optimiser(classifier: MLPClassifier) -> Adam:
+    # The classifier has no public name for it; its own attributes are public.
+    return cast("Adam", classifier._optimizer)
+
+
+def _restore(classifier: MLPClassifier, state: TrainingState) -> None:
+    """Put a classifier that was fitted once where another one was."""
+    optimiser = _optimiser(classifier)
+    pairs = (
+        (classifier.coefs_, state.weights),
+        (classifier.intercepts_, state.biases),
+        (optimiser.ms, state.first_moments),
+        (optimiser.vs, state.second_moments),
+    )
+    for arrays, kept in pairs:
+        for array, values in zip(arrays, kept, strict=True):
+            array[...] = values
+    optimiser.t = state.updates
 
 
 def _report(classifier: FittedClassifier, classes: IntArray, splits: Splits, epoch: int, epochs: int) -> EpochReport:

@@ -25,7 +25,7 @@ from plugbus.plugins.digits.config import (
 
 PARAMS: tuple[type[BaseModel], ...] = (PrepareParams, TrainParams, EvaluateParams, ExportParams, PredictParams)
 RESULTS: tuple[type[BaseModel], ...] = (PrepareResult, TrainResult, EvaluateResult, ExportResult, PredictResult)
-MODULES = ("config", "data", "train", "eval", "artifacts")
+MODULES = ("config", "data", "train", "eval", "array_file", "artifacts", "division_file", "training_state")
 ROW: list[float] = [0.0, 16.0] * 32
 
 IMPORT_PRIVATELY = """
@@ -59,10 +59,11 @@ def test_the_documented_defaults_are_the_defaults() -> None:
         "seed": 0,
         "test_fraction": 0.2,
         "validation_fraction": 0.1,
+        "division": None,
     }
     assert PrepareParams().model_dump() == {"test_fraction": 0.2, "validation_fraction": 0.1, "seed": 0}
     assert EvaluateParams().run is None
-    assert ExportParams().model_dump() == {"run": None, "filename": "digits.npz"}
+    assert ExportParams().model_dump() == {"run": None, "model": None, "filename": "digits.npz"}
 
 
 @pytest.mark.parametrize("model", PARAMS + RESULTS)
@@ -108,6 +109,27 @@ def test_a_training_parameter_out_of_range_is_refused_by_name(name: str, value: 
 def test_a_training_parameter_at_the_end_of_its_range_is_taken() -> None:
     TrainParams(epochs=1, batch_size=1, learning_rate=1.0, hidden_units=1, seed=2**32 - 1)
     TrainParams(epochs=1000, batch_size=1024, hidden_units=1024, test_fraction=0.499, validation_fraction=0.001)
+
+
+def test_an_evaluation_takes_a_training_or_a_model_file_with_its_division() -> None:
+    given = {"model": Path("model.npz"), "division": Path("division.json")}
+    assert EvaluateParams.model_validate(given).model_dump() == {"run": None, **given}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "cause"),
+    [
+        (EvaluateParams, {"run": "a", "model": "m.npz", "division": "d.json"}, "both run and model are given"),
+        (EvaluateParams, {"model": "m.npz"}, "model and division belong together"),
+        (EvaluateParams, {"division": "d.json"}, "model and division belong together"),
+        (ExportParams, {"run": "a", "model": "m.npz"}, "both run and model are given"),
+    ],
+)
+def test_a_model_that_is_named_twice_or_by_halves_is_refused(
+    model: type[BaseModel], given: dict[str, str], cause: str
+) -> None:
+    with pytest.raises(ValidationError, match=cause):
+        model.model_validate(given)
 
 
 @pytest.mark.parametrize(
