@@ -156,3 +156,18 @@ def test_a_thousand_loads_leave_the_memory_as_it_was(tmp_path: Path, kind: str) 
     grown = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(sizes)]
     assert min(objects for objects, _ in grown) < ROUNDS // 2
     assert min(size for _, size in grown) < ROUNDS * 24
+
+
+def test_a_check_that_runs_in_the_folder_itself_takes_its_path_for_older(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prove_folder_unload: Any
+) -> None:
+    folder = write(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    with prove_folder_unload(folder):
+        pass
+    again = write(tmp_path, "def load(plugin, ctx): sys.path.append(str(__file__).rpartition('/')[0])", "again")
+    monkeypatch.setattr(sys, "path", [str(again), *sys.path])
+    loaded = prove_folder_unload(again)
+    with pytest.raises(AssertionError, match=f"entry of sys.path {again}"):
+        loaded.unload()
+    loaded.close()

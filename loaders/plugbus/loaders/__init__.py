@@ -62,6 +62,17 @@ if TYPE_CHECKING:
     from .shipped import (
         shipped_plugins,
     )
+    from .templates import (
+        TEMPLATES,
+        NewPlugin,
+        PluginFolderExistsError,
+        PluginNameError,
+        PluginTemplate,
+        TemplateNotFoundError,
+        TemplateTextError,
+        create_plugin,
+        plan_plugin,
+    )
 else:
     __getattr__ = import_late(
         __name__,
@@ -104,11 +115,23 @@ else:
             "run_plugin",
         ),
         shipped=("shipped_plugins",),
+        templates=(
+            "TEMPLATES",
+            "NewPlugin",
+            "PluginFolderExistsError",
+            "PluginNameError",
+            "PluginTemplate",
+            "TemplateNotFoundError",
+            "TemplateTextError",
+            "create_plugin",
+            "plan_plugin",
+        ),
     )
 
 __all__ = [
     "HOST_FILE_NAME",
     "MANIFEST_NAME",
+    "TEMPLATES",
     "ActionConfig",
     "ActionConflict",
     "ActionConflictError",
@@ -143,6 +166,7 @@ __all__ = [
     "ModuleNamespace",
     "NamespaceClosedError",
     "NamespaceFinder",
+    "NewPlugin",
     "NoExecutorError",
     "NotAnActionError",
     "OutOfSyncError",
@@ -150,8 +174,11 @@ __all__ = [
     "PluginConfig",
     "PluginDiscovery",
     "PluginFolderError",
+    "PluginFolderExistsError",
     "PluginImportError",
+    "PluginNameError",
     "PluginRequires",
+    "PluginTemplate",
     "Position",
     "RequirementsError",
     "StaleAction",
@@ -160,11 +187,15 @@ __all__ = [
     "StaticPluginLoader",
     "SyncChange",
     "SyncReport",
+    "TemplateNotFoundError",
+    "TemplateTextError",
     "UnknownModeError",
     "ValidationReport",
     "check_requirements",
+    "create_plugin",
     "open_plugin",
     "parse_document",
+    "plan_plugin",
     "plugins_beside",
     "read_config",
     "read_document",

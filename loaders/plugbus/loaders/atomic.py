@@ -1,13 +1,18 @@
-"""Replacing a file as a whole: whoever reads it, whenever the machine stops, finds the old text or the new one."""
+"""Writing as a whole: whoever looks, whenever the machine stops, finds the old file or the new one, all or nothing."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Windows brings a rename to the disk by itself, and can't open a folder.
 _SYNCS_FOLDERS: Final = sys.platform != "win32"
@@ -33,9 +38,52 @@ def replace_file(path: Path, content: bytes, *, suffix: str = ".tmp") -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if _SYNCS_FOLDERS:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _sync_folder(path.parent)
+
+
+def make_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder with files in it, whole or not at all; what is there already is never touched.
+
+    Args:
+        path: The folder; folders around it are made.
+        files: Path below it, with slashes, to content.
+
+    Raises:
+        FileExistsError: Something is there.
+        OSError: It can't be written; nothing of it is left.
+    """
+    path = path.absolute()
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    made = [one for one in (path.parent, *path.parent.parents) if not one.exists()]
+    draft = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
+    try:
+        draft.mkdir(parents=True)
+        for name, content in files.items():
+            target = draft / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for folder in (*sorted({(draft / name).parent for name in files}, reverse=True), draft):
+            _sync_folder(folder)
+        # Renaming would replace an empty folder that appeared meanwhile, and nothing else.
+        draft.rename(path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    if not _SYNCS_FOLDERS:
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "inspect": "Show all that is known of a plugin or an action.",
     "list": "List the plugins and their actions.",
     "pipeline": "Run, check and draw pipelines.",
+    "new": "Begin a plugin with a template: a folder that works, with tests.",
     "report": "Show what a kernel holds: states, causes, failures, uses and times.",
     "run": "Run an action as a tracked run.",
     "runs": "List the runs.",
