@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,12 +56,19 @@ def test_what_is_planned_names_no_other_plugin_and_leaves_nothing_to_fill_in(tem
     assert any("sample" in text for text in plan_plugin("sample", template).files.values())
 
 
+@pytest.mark.parametrize("template", NAMES)
+def test_no_module_hides_one_of_python_from_what_is_run_in_the_folder(template: str) -> None:
+    modules = {Path(one).stem for one in plan_plugin("sample", template).files if one.endswith(".py")}
+    assert not modules & sys.stdlib_module_names
+
+
 def test_texts_are_written_as_yaml_and_toml_have_them(tmp_path: Path) -> None:
     description, author = 'Says "hi": {a} #b \\n $x ${id} 日本', "O'Neil & Söhne"
     folder = create_plugin("sample", "action", path=tmp_path, description=description, author=author).folder
     manifest = yaml.safe_load((folder / "plugin.yaml").read_text())
     assert (manifest["description"], manifest["author"]) == (description, author)
-    assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["description"] == description
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert (project["description"], project["authors"]) == (description, [{"name": author}])
     answers = yaml.safe_load((folder / ".plugbus-answers.yml").read_text())
     assert answers["template"] == "action"
     assert answers["answers"] == {"name": "sample", "description": description, "author": author}
@@ -70,15 +78,14 @@ def test_texts_are_written_as_yaml_and_toml_have_them(tmp_path: Path) -> None:
 @settings(deadline=None, max_examples=60)
 @given(text=st.text(max_size=30))
 def test_any_description_is_written_as_it_is_or_refused(text: str) -> None:
-    try:
-        planned = plan_plugin("sample", "action", description=text)
-    except TemplateTextError as error:
-        assert error.text == text
-        assert not text.isprintable()
-    else:
-        found = yaml.safe_load(planned.files["plugin.yaml"])["description"]
-        assert found == (text or TEMPLATES[0].summary)
-        assert tomllib.loads(planned.files["pyproject.toml"])["project"]["description"] == found
+    if not text.isprintable():
+        with pytest.raises(TemplateTextError):
+            plan_plugin("sample", "action", description=text)
+        return
+    planned = plan_plugin("sample", "action", description=text)
+    found = yaml.safe_load(planned.files["plugin.yaml"])["description"]
+    assert found == (text or TEMPLATES[0].summary)
+    assert tomllib.loads(planned.files["pyproject.toml"])["project"]["description"] == found
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,12 @@ class PluginTemplate:
 TEMPLATES: Final = (
     PluginTemplate("action", "Work with checked parameters and a checked result: describe numbers."),
     PluginTemplate("train", "Train a model: fit a line to a table by least squares, and write it to a file."),
+    PluginTemplate("export", "Export tasks or ground truths of the backend as JSON lines.", "storage"),
+    PluginTemplate("upload", "Upload a folder of files as a dataset of the backend.", "storage"),
     PluginTemplate("inference", "Apply a model: read a line from a file, and predict numbers."),
     PluginTemplate("executor", "Run actions elsewhere: in a fixed number of threads."),
+    PluginTemplate("data_type", "A type of data, and a converter to it: count the labels of any dataset."),
+    PluginTemplate("step", "Contribute a step to a workflow of another plugin: record the environment."),
     PluginTemplate("tracking", "Record runs: parameters, metrics and tags in one table a run."),
 )
 """All of them, in the order in which they are listed."""

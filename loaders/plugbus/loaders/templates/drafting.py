@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
+_PACKAGE: Final = __name__.rpartition(".")[0]
 _SUFFIX: Final = ".tmpl"
 """The ending of every file of a template: no tool takes it for code of plugbus."""
 
@@ -101,6 +102,7 @@ def plan_plugin(
         "quoted_title": _quoted(title(name)),
         "quoted_description": _quoted(told),
         "quoted_author": _quoted(author),
+        "authors": f"{{ name = {_quoted(author)} }}" if author else "",
         "requirement": found.requirement,
         "version": version("plugbus"),
         "command": _command(name, found.name, description, author),
@@ -108,7 +110,7 @@ def plan_plugin(
     texts = {
         place: Template(file.read_text(encoding="utf-8")).substitute(values)
         for part in ("common", found.name)
-        for place, file in _walk(files(__package__) / "files" / part)
+        for place, file in _walk(files(_PACKAGE) / "files" / part)
     }
     return NewPlugin(name, found, folder, dict(sorted(texts.items())))
 

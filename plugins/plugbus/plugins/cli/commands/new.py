@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class TemplateName(click.ParamType):
+class TemplateName(click.ParamType[str]):
     """The name of a template; a wrong one is told by what looks it up, with near names."""
 
     name = "template"
