@@ -5,7 +5,7 @@ PACKAGES := -p plugbus.kernel -p plugbus.capabilities -p plugbus.loaders -p plug
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser check format lint types layers docs bench mutants changelog clean
+.PHONY: help demo test browser check format lint types layers docs coverage bench mutants changelog clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -70,11 +70,15 @@ layers: .venv/.dev ## Check the direction of imports.
 docs: .venv/.dev ## Run every snippet of the docs, and check their links.
 	$(BIN)/python -m pytest -q README.md docs
 
+# The figure is for Python 3.11; later versions have no use for some lines.
+coverage: .venv/.dev ## Test the kernel, and fail with each line and branch of it that no test reaches.
+	$(BIN)/python -m pytest -q -n $(JOBS) --hypothesis-profile quick --cov=plugbus.kernel --cov-report=term-missing --cov-fail-under=100 --timeout=600 tests/kernel
+
 bench: .venv-bench/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
 	.venv-bench/bin/python -m benchmarks
 
-mutants: .venv-mutants/.mutants ## Break the kernel in one place at a time; show what no test notices (MODULE=leases).
-	.venv-mutants/bin/python tests/mutants.py $(MODULE)
+mutants: .venv-mutants/.mutants ## Break the kernel in one place at a time; show what no test notices (MODULE=leases MOST=20).
+	.venv-mutants/bin/python tests/mutants.py $(MODULE) $(if $(MOST),--most $(MOST))
 
 changelog: .venv/.dev ## Show what the next release's notes will say.
 	$(BIN)/towncrier build --draft --version next

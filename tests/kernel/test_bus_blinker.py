@@ -341,3 +341,19 @@ def test_a_connection_that_its_observer_refuses_is_not_heard(bus: EventBus, seen
 
     assert seen == []
     assert not bus.has_subscribers(EpochEnded)
+
+
+def test_a_signal_stays_that_of_its_selector_when_it_has_lost_its_last_receiver(bus: EventBus, seen: list[Any]) -> None:
+    signal = bus.signal(EpochEnded)
+    bus.subscribe(EpochEnded, fail).cancel()
+    token = bus.subscribe(EpochEnded, seen.append)
+    receive = seen.append
+    signal.connect(receive, weak=False)
+    bus.publish(EpochEnded(1))
+    assert seen == [EpochEnded(1)] * 2
+    signal.disconnect(token)
+    signal.disconnect(receive)
+    gone = weakref.ref(signal)
+    del signal, token
+    gc.collect()
+    assert gone() is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from plugbus.kernel import (
     SystemInit,
     SystemShutdown,
 )
-from plugbus.kernel.testing import FakePlugin, RecordedEvents, assert_unloaded
+from plugbus.kernel.testing import FakePlugin, Gate, RecordedEvents, assert_unloaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -446,3 +448,25 @@ def test_a_need_loaded_by_a_subscriber_between_two_plugins_of_a_plan_is_kept() -
     with pytest.raises(PluginLoadError):
         kernel.load("broken")
     assert kernel.list(PluginState.ACTIVE) == ("a", "user")
+
+
+def test_a_thread_whose_own_change_is_over_waits_for_that_of_another_one() -> None:
+    kernel, gate, is_over = Kernel(), Gate(), threading.Event()
+    kernel.register(FakePlugin("first"))
+    kernel.register(FakePlugin("slow", on_load=gate))
+    kernel.load("first")
+    with ThreadPoolExecutor(2) as pool:
+        loading = pool.submit(kernel.load, "slow")
+        gate.await_arrival()
+
+        def open_when_somebody_waits() -> None:
+            while not (kernel._transitions._waiting or is_over.is_set()):
+                pass
+            gate.open()
+
+        pool.submit(open_when_somebody_waits)
+        try:
+            assert kernel.load("slow") == ()
+        finally:
+            is_over.set()
+        assert loading.result(30) == ("slow",)

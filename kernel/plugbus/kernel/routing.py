@@ -33,10 +33,10 @@ class Routing:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        # The signals with receivers; and those that somebody holds although they have none. A selector that nobody uses
-        # any more is forgotten, and with it the event class of a plugin that went.
+        # The signals with receivers; and all, also those without that somebody holds. A selector that nobody uses any
+        # more is forgotten, and with it the event class of a plugin that went.
         self._signals: dict[type[Event] | str, EventSignal] = {}
-        self._idle_signals: WeakValueDictionary[type[Event] | str, EventSignal] = WeakValueDictionary()
+        self._known_signals: WeakValueDictionary[type[Event] | str, EventSignal] = WeakValueDictionary()
         self._routes: dict[RouteKey, Route] = {}
         # By topic, and apart: were they kept by class among the others, publish() would find them and forge the event.
         self._kernel_routes: dict[RouteKey, Route] = {}
@@ -84,8 +84,7 @@ class Routing:
 
     def drop_signal(self, signal: EventSignal) -> None:
         """Forget a signal; called by it when it lost its last receiver. Whoever holds it may use it again."""
-        if self._signals.pop(signal.selector, None) is signal:
-            self._idle_signals[signal.selector] = signal
+        self._signals.pop(signal.selector, None)
 
     def forget_routes(self) -> None:
         """Build every route anew before its next use: the kernel's way to let go of the event classes of a plugin."""
@@ -99,9 +98,9 @@ class Routing:
         from .signals import EventSignal
 
         with self._lock:
-            signal = self._signals.get(selector) or self._idle_signals.get(selector)
+            signal = self._known_signals.get(selector)
             if signal is None:
-                signal = self._idle_signals[selector] = EventSignal(selector, self._lock, self)
+                signal = self._known_signals[selector] = EventSignal(selector, self._lock, self)
             return signal
 
     def _table_of(self, key: RouteKey) -> dict[RouteKey, Route]:
