@@ -3,6 +3,7 @@
 Three parts: a `SourceTree` is what the folder held when it was opened, a `ModuleNamespace` is that tree under a name
 of its own in ``sys.modules``, and a `NamespaceFinder` answers the import system for the namespaces one loader has open.
 The name is synthetic, so two plugins, two revisions of one, and two kernels over one folder live side by side.
+What modules of the folder import of each other absolutely is compiled as an import of the private names (`OwnNames`).
 
 What runs is what was hashed: sources are read once, at ``open``, and compiled from those bytes. No ``.pyc`` is read or
 written, a later edit of the folder reaches only the next ``open``, and a lazy import inside an old revision still gets
@@ -39,6 +40,7 @@ from .import_errors import (
     missing_module,
     offer_names,
 )
+from .own_names import OwnNames
 from .source_tree import SourceTree, is_name
 from .subscripts import forget_subscripts
 
@@ -66,7 +68,8 @@ class _SourceLoader(SourceFileLoader):
         return self._source if path == self.path else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
-        code: CodeType = self.source_to_code(self._source, self.path)
+        tree = self._namespace._own_names.rewrite(self._source, self.path, self._namespace._relative(fullname))
+        code: CodeType = self.source_to_code(self._source if tree is None else tree, self.path)
         return code
 
     def exec_module(self, module: ModuleType) -> None:
@@ -108,6 +111,7 @@ class ModuleNamespace:
         self.revision = tree.revision
         self._finder = finder
         self._tree = tree
+        self._own_names = OwnNames(tree, name)
         self._is_closed = False
         self._paths_before = frozenset(self._inside(sys.path_importer_cache))
 
@@ -196,8 +200,12 @@ class ModuleNamespace:
             linecache.cache.pop(path, None)
         forget_subscripts(self.name)
 
+    def _relative(self, fullname: str) -> str:
+        """Return the name of a module within the folder."""
+        return fullname[len(self.name) + 1 :]
+
     def _spec(self, fullname: str) -> ModuleSpec | None:
-        file = self._tree.find(fullname[len(self.name) + 1 :])
+        file = self._tree.find(self._relative(fullname))
         if file is None:
             return None
         loader = _ExtensionLoader(fullname, file, self) if file.source is None else _SourceLoader(fullname, file, self)
@@ -231,7 +239,7 @@ class ModuleNamespace:
 
     def _ensure_open(self, fullname: str) -> None:
         if self._is_closed:
-            raise NamespaceClosedError(self._tree.plugin, fullname[len(self.name) + 1 :])
+            raise NamespaceClosedError(self._tree.plugin, self._relative(fullname))
 
     def _remove_late(self) -> None:
         """Remove modules that reached ``sys.modules`` after `close`; the name may be another namespace's by now."""
@@ -258,7 +266,10 @@ class ModuleNamespace:
             known = {key.replace("/", ".") for key in self._tree.modules if key}
             return PluginImportError(plugin, target, cause, offer_names(missing.removeprefix(prefix), known))
         if missing.partition(".")[0] in self._tree.modules:
-            remedy = f"'{missing}' is a module of the plugin, import it as '.{missing}'"
+            remedy = (
+                f"'{missing}' is a module of the plugin, which has no such name in the process"
+                f"; import it by a statement, or as '.{missing}' relative to '__package__'"
+            )
             return PluginImportError(plugin, target, cause, remedy)
         return PluginImportError(plugin, target, cause, missing=missing)
 

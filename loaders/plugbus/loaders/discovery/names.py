@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..own_names import NEVER_OWN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,6 +49,7 @@ class Names:
         # Folders without an __init__.py are packages, too.
         parts = [one.split(".") for one in modules if one]
         self._inside = {".".join(one[:length]) for one in parts for length in range(1, len(one) + 1)}
+        self._tops = {one.partition(".")[0] for one in self._inside} - NEVER_OWN
         self._own_name = folder if "" in packages and folder not in self._inside else None
         self._found: dict[tuple[str, str], Place | None] = {}
 
@@ -112,7 +115,7 @@ class Names:
             if up > len(parts):
                 return None
             return ".".join((*parts[: len(parts) - up], *([name] if name else ())))
-        if name.partition(".")[0] in self._inside:
+        if name.partition(".")[0] in self._tops:
             return name
         if self._own_name is not None and name.partition(".")[0] == self._own_name:
             return name.partition(".")[2]
