@@ -13,6 +13,16 @@ from .validation import validate_params, validate_result
 
 # Steps, and what is made of them, are imported by those who use them.
 if TYPE_CHECKING:
+    from .add_task_data import (
+        AddTaskDataAction,
+        AddTaskDataContext,
+        AddTaskDataMethod,
+        AddTaskDataParams,
+        AnnotationFileError,
+        NothingAnnotatedError,
+        TaskFilterError,
+        ToTaskAction,
+    )
     from .dataset import (
         CACHE_FOLDER,
         DatasetAction,
@@ -31,6 +41,15 @@ if TYPE_CHECKING:
         ExportTargetError,
         ExportTargetExistsError,
         NothingExportedError,
+    )
+    from .inference import (
+        BaseDeploymentAction,
+        BaseInferenceAction,
+        DeploymentContext,
+        DeploymentParams,
+        InferenceContext,
+        InferenceParams,
+        NothingInferredError,
     )
     from .train import (
         BaseTrainAction,
@@ -62,6 +81,16 @@ if TYPE_CHECKING:
 else:
     __getattr__ = import_late(
         __name__,
+        add_task_data=(
+            "AddTaskDataAction",
+            "AddTaskDataContext",
+            "AddTaskDataMethod",
+            "AddTaskDataParams",
+            "AnnotationFileError",
+            "NothingAnnotatedError",
+            "TaskFilterError",
+            "ToTaskAction",
+        ),
         dataset=(
             "CACHE_FOLDER",
             "DatasetAction",
@@ -80,6 +109,15 @@ else:
             "ExportTargetError",
             "ExportTargetExistsError",
             "NothingExportedError",
+        ),
+        inference=(
+            "BaseDeploymentAction",
+            "BaseInferenceAction",
+            "DeploymentContext",
+            "DeploymentParams",
+            "InferenceContext",
+            "InferenceParams",
+            "NothingInferredError",
         ),
         train=(
             "BaseTrainAction",
@@ -117,9 +155,16 @@ __all__ = [
     "Action",
     "ActionCall",
     "ActionPolicy",
+    "AddTaskDataAction",
+    "AddTaskDataContext",
+    "AddTaskDataMethod",
+    "AddTaskDataParams",
+    "AnnotationFileError",
     "BaseAction",
+    "BaseDeploymentAction",
     "BaseExportAction",
     "BaseExporter",
+    "BaseInferenceAction",
     "BaseTrainAction",
     "BaseTrainParams",
     "BaseUploadAction",
@@ -129,19 +174,27 @@ __all__ = [
     "DatasetParams",
     "DatasetParamsError",
     "DatasetResult",
+    "DeploymentContext",
+    "DeploymentParams",
     "ExportContext",
     "ExportFilterError",
     "ExportParams",
     "ExportTargetError",
     "ExportTargetExistsError",
     "FileChangedError",
+    "InferenceContext",
+    "InferenceParams",
     "LostFile",
     "ModelFileError",
     "NoResult",
+    "NothingAnnotatedError",
     "NothingExportedError",
+    "NothingInferredError",
     "NothingUploadedError",
     "OrganizedFile",
     "RetryPolicy",
+    "TaskFilterError",
+    "ToTaskAction",
     "TrainContext",
     "TrainDataError",
     "UploadAsset",
