@@ -51,7 +51,7 @@ class InitializeStep(WorkflowStep[UploadContext]):
         own = "uploads" if context.dataset is None else f"datasets/{context.dataset}"
         said = context.param("storage_path", "").strip("/")
         context.storage_path = safe_path(said) if said else own
-        data = {"storage": storage.root, "path": context.storage_path, "dataset": context.dataset}
+        data = {"storage": storage.root, "remote_path": storage.uri(context.storage_path), "dataset": context.dataset}
         return StepResult(data=data, rollback_data={"dataset": created})
 
     def rollback(self, context: UploadContext, result: StepResult) -> None:
