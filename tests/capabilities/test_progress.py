@@ -171,6 +171,25 @@ class TestWithoutAPlan:
         model.report(4, 4)
         assert (model.fraction, model.state) == (1, ProgressState.RUNNING)
 
+    def test_without_a_category_counts_beside_a_second_plan_until_a_planned_category_is_reported(self) -> None:
+        model = ProgressModel({"convert": 1, "save": 3})
+        model.plan({"first step": 1, "second step": 1})
+        model.report(1, 10)
+        assert model.fraction == 0.1
+        model.report(1, 2, "second step")  # not in the plan that holds
+        model.report(2, 10)
+        assert model.fraction == 0.2
+        model.report(1, 1, "convert")
+        model.report(9, 10)
+        assert model.fraction == 0.25
+
+    def test_without_a_category_counts_where_the_same_is_planned_twice(self) -> None:
+        model = ProgressModel({"a": 1, "b": 1})
+        model.plan({"b": 1, "a": 1})
+        model.report(1, 4, "a")
+        model.report(3, 4)
+        assert model.fraction == 0.75
+
 
 REPORTS = st.lists(
     st.tuples(

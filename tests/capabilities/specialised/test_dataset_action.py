@@ -163,6 +163,7 @@ def test_progress_is_that_of_data_units(world: World) -> None:
     dataset, _ = world.dataset(3)
     download(world, dataset)
     assert world.progress("dataset_download") == [(1, 3), (2, 3), (3, 3)]
+    assert world.whole("dataset_download") == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_names_that_lead_elsewhere_or_are_taken_do_no_harm(world: World) -> None:
@@ -388,6 +389,7 @@ def test_a_dataset_of_the_backend_is_converted(world: World) -> None:
         "val/labels/cat_0003.txt",
     ]
     assert world.progress("dataset_conversion")[-1] == (4, 4)
+    assert world.whole("dataset_conversion")[-1] == 1
 
 
 def test_a_conversion_is_not_done_twice_and_follows_changes(world: World, tmp_path: Path) -> None:

@@ -109,6 +109,21 @@ def test_progress_has_four_categories(world: World) -> None:
     assert [current for current, _ in world.progress(None)] == [5, 15, 25, 55, 90, 100]
 
 
+def test_the_whole_follows_what_is_saved_and_not_the_steps_that_only_prepare(world: World) -> None:
+    project, _ = world.tasks(4)
+    export(world, project)
+    assert world.whole("fetch") == pytest.approx([0.05, 0.1])
+    assert world.whole("dataset_conversion")[0] == pytest.approx(0.1 + 0.35 / 4)
+    assert world.whole("data_file")[-1] == 1
+
+
+def test_original_files_are_no_part_of_the_whole_where_none_are_saved(world: World) -> None:
+    project, _ = world.tasks(4)
+    export(world, project, save_original_file=False)
+    assert world.whole("fetch")[-1] == pytest.approx(10 / 75)
+    assert world.whole("data_file")[-1] == 1
+
+
 @pytest.mark.parametrize(
     ("target", "extra", "expected"),
     [

@@ -115,6 +115,24 @@ def test_a_dataset_is_brought_and_converted_first(world: World) -> None:
     assert done == sorted(done)
     assert done[0] == pytest.approx(1 / 8)
     assert done[-1] == 1
+    assert world.whole("dataset") == pytest.approx([0.2 * one for one in done])
+
+
+def test_a_dataset_that_is_converted_already_counts_as_done(world: World) -> None:
+    class OnYolo(TrainAction):
+        target_format = "yolo"
+
+    dataset, _ = world.dataset(2)
+    for _ in range(2):
+        world.heard.clear()
+        world.run(OnYolo, dataset=dataset, services=measured())
+        assert world.whole("dataset")[-1] == pytest.approx(0.2)
+
+
+def test_a_dataset_is_no_part_of_the_whole_where_there_is_none(world: World) -> None:
+    world.run(TrainAction)
+    assert world.whole("train") == pytest.approx([75 / 80 / 2, 75 / 80])
+    assert world.whole("model_upload")[-1] == 1
 
 
 class TrainResult(BaseModel):

@@ -16,12 +16,14 @@ from plugbus.capabilities import (
     GroundTruthDraft,
     HostServices,
     MessageLogged,
+    ProgressBoard,
     ProgressReported,
     ProjectDraft,
     Storage,
     StoredFile,
     TaskDraft,
     TaskStatus,
+    WorkEvent,
 )
 from plugbus.plugins.fs_storage import FsStorage
 from plugbus.plugins.local_backend import LocalBackend
@@ -209,6 +211,16 @@ class World:
             for one in self.heard
             if isinstance(one, ProgressReported) and one.category == category
         ]
+
+    def whole(self, category: str) -> list[float]:
+        """Return how far the job was after each report of a category, as a part of all."""
+        board, found = ProgressBoard(), list[float]()
+        for event in self.heard:
+            if isinstance(event, WorkEvent):
+                board.record(event)
+            if isinstance(event, ProgressReported) and event.category == category:
+                found.append(model.fraction if (model := board.model(event.job_id)) else -1.0)
+        return found
 
     def messages(self) -> list[str]:
         """Return what was told."""

@@ -109,6 +109,11 @@ class BaseAction(ABC, Generic[P]):
         """Do the work and return its result."""
 
     @classmethod
+    def planned_categories(cls, params: BaseModel) -> Mapping[str, float]:
+        """Return those of ``progress_categories`` that a job with these parameters reports."""
+        return cls.progress_categories
+
+    @classmethod
     def params_schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of the parameters: what forms, command lines and remote callers are made of.
 

@@ -121,10 +121,11 @@ class ActionCall:
             if self.policy is None and self.action_cls.policy is None:
                 return self.attempt(params, discard, self.cancellation)
             return self._tried(params, discard, clock)
-        label = self.label
+        label, action_cls = self.label, self.action_cls
+        weights = dict(action_cls.planned_categories(params)) if action_cls.progress_categories else None
         publish(ActionStarted(self.job_id, label))
-        if self.action_cls.progress_categories:
-            publish(ProgressPlanned(self.job_id, dict(self.action_cls.progress_categories)))
+        if weights:
+            publish(ProgressPlanned(self.job_id, weights))
         start = monotonic()
         try:
             result = self._tried(params, publish, clock)

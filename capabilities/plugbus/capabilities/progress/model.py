@@ -21,7 +21,9 @@ class ProgressModel:
       and is no part of the whole. The first plan holds; a later one changes nothing.
     - **Without a plan** nobody knows what is still to come: each category that is found takes half of what none has
       taken yet: a half, a quarter, an eighth. So the whole never falls, and is complete at the job's end alone.
-    - **Without a category**, a report is of the whole, which is then at least that far.
+    - **Without a category**, a report is of the whole, which is then at least that far. Where a second plan was made,
+      as by the steps of an action that has a plan of its own, it is one of these: it counts until a planned category
+      is reported.
 
     Neither the whole nor a category ever falls. A total that grows holds a category where it is until it catches up.
     What the first report of a category says is done, short of all of it, is taken for done before: work that is
@@ -41,6 +43,9 @@ class ProgressModel:
         self._open = 0  # planned categories that are part of the whole and not complete
         self._free = 1.0  # what no category has taken, without a plan
         self._is_planned = False
+        self._is_planned_again = False  # with other categories
+        self._planned: frozenset[str] = frozenset()
+        self._is_told = False  # whether a planned category was reported
         if weights:
             self.plan(weights)
 
@@ -60,8 +65,11 @@ class ProgressModel:
         shares = _shares(weights)
         with self._lock:
             if self._is_planned or not shares:
+                # Steps that begin again, after a failed attempt, plan the same once more.
+                self._is_planned_again |= bool(shares) and shares.keys() != self._planned
                 return
             self._is_planned = True
+            self._planned = frozenset(shares)
             now, before = self._clock(), self._tracks
             self._tracks = {name: before.get(name) or Track(name, 0.0) for name in shares} | before
             for name, track in self._tracks.items():
@@ -85,7 +93,10 @@ class ProgressModel:
             whole = self._whole
             if whole.state is ProgressState.WAITING:
                 whole.begin(now)
+            if category is None and self._is_planned_again and self._is_told:
+                return
             track = whole if category is None else self._tracks.get(category) or self._found(category)
+            self._is_told |= track is not whole and category in self._planned
             is_first = track.total is None
             track.current, track.total = current, total
             if track is not whole:

@@ -42,6 +42,19 @@ class DatasetAction(BaseAction[P]):
         DatasetProgressCategories.DATASET_CONVERSION: 40,
     }
 
+    @classmethod
+    def planned_categories(cls, params: BaseModel) -> Mapping[str, float]:
+        """Return the categories of what the parameters say; all of them where ``execute`` is the author's."""
+        planned = super().planned_categories(params)
+        if cls.execute is not DatasetAction.execute:
+            return planned
+        unused: set[str] = set()
+        if getattr(params, "operation", DatasetOperation.DOWNLOAD) != DatasetOperation.CONVERT:
+            unused.add(DatasetProgressCategories.DATASET_CONVERSION)
+        elif getattr(params, "path", None) or not isinstance(getattr(params, "dataset", None), int):
+            unused.add(DatasetProgressCategories.DATASET_DOWNLOAD)
+        return {name: weight for name, weight in planned.items() if name not in unused}
+
     def execute(self) -> Any:
         """Do what the parameters say, and return what was made.
 
@@ -153,6 +166,8 @@ class DatasetAction(BaseAction[P]):
             progress=report,
             image_size=self.make_image_size(),
         )
+        if was_done:
+            report(1, 1)
         for loss in notes["losses"]:
             self.ctx.log_message(f"lost in the conversion: {loss}", "warning")
         return DatasetResult(

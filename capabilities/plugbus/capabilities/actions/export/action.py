@@ -42,6 +42,14 @@ class BaseExportAction(WorkflowAction[P, ExportContext], BaseExporter, Generic[P
         ExportProgressCategories.DATA_FILE: 30,
     }
 
+    @classmethod
+    def planned_categories(cls, params: BaseModel) -> Mapping[str, float]:
+        """Return the categories, without that of original files where none are saved."""
+        planned = super().planned_categories(params)
+        if getattr(params, "save_original_file", True):
+            return planned
+        return {name: weight for name, weight in planned.items() if name != ExportProgressCategories.ORIGINAL_FILE}
+
     def setup_steps(self, registry: StepRegistry[ExportContext]) -> None:
         """Register the six steps of an export."""
         registry.register(InitializeStep())

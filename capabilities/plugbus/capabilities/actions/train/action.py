@@ -66,6 +66,15 @@ class BaseTrainAction(WorkflowAction[P, TrainContext], Generic[P]):
         TrainProgressCategories.MODEL_UPLOAD: 5,
     }
 
+    @classmethod
+    def planned_categories(cls, params: BaseModel) -> Mapping[str, float]:
+        """Return the categories, without that of the dataset where none is downloaded by the action's own steps."""
+        planned = super().planned_categories(params)
+        is_own = cls.setup_steps is BaseTrainAction.setup_steps and cls.execute is BaseTrainAction.execute
+        if not is_own or getattr(params, "dataset", None) is not None:
+            return planned
+        return {name: weight for name, weight in planned.items() if name != TrainProgressCategories.DATASET}
+
     def setup_steps(self, registry: StepRegistry[TrainContext]) -> None:
         """Register the steps that the parameters ask for."""
         if getattr(self.params, "dataset", None) is not None:

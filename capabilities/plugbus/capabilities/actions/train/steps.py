@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class DownloadDatasetStep(WorkflowStep[TrainContext]):
     """Bring the dataset that the parameters name."""
 
-    label = "dataset"
+    label = "download"
     weight = 0.15
 
     def execute(self, context: TrainContext) -> StepResult:
