@@ -125,12 +125,12 @@ def test_a_dataset_that_is_converted_already_counts_as_done(world: World) -> Non
     dataset, _ = world.dataset(2)
     for _ in range(2):
         world.heard.clear()
-        world.run(OnYolo, dataset=dataset, services=measured())
+        world.run(OnYolo, dataset=dataset, services=measured(), out=str(world.folder))
         assert world.whole("dataset")[-1] == pytest.approx(0.2)
 
 
 def test_a_dataset_is_no_part_of_the_whole_where_there_is_none(world: World) -> None:
-    world.run(TrainAction)
+    train(world)
     assert world.whole("train") == pytest.approx([75 / 80 / 2, 75 / 80])
     assert world.whole("model_upload")[-1] == 1
 
