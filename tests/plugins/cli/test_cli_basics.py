@@ -22,15 +22,20 @@ if TYPE_CHECKING:
 COMMANDS = (
     "backend",
     "completion",
+    "config",
     "doctor",
     "events",
     "graph",
     "inspect",
     "list",
+    "new",
     "pipeline",
     "report",
     "run",
     "runs",
+    "schema",
+    "sync",
+    "validate",
 )
 
 

@@ -111,9 +111,15 @@ def test_config_validate_tells_every_fault(plugbus: Cli, yolo: Path) -> None:
     assert plugbus("config", "validate", "yolo")[0] == 0
     (yolo / "config.yaml").write_text(CONFIG.replace("category", "categori").replace("1.2.0", "1.0"))
     code, out, err = plugbus("config", "validate", "yolo")
-    assert (code, out) == (2, "")
-    assert "config.yaml:4:1: categori: unknown key 'categori'; did you mean 'category'?" in err
-    assert 'config.yaml:3:10: version: expected text, not the number 1.0; quote it: "1.0"' in err
+    assert code == 1
+    assert "config.yaml:4:1: categori: unknown key 'categori'; did you mean 'category'?" in out
+    assert 'config.yaml:3:10: version: expected text, not the number 1.0; quote it: "1.0"' in out
+    assert err.endswith("config.yaml: 3 faults\n")
+    code, out, err = plugbus("config", "validate", "yolo", "--json")
+    found = json.loads(out)
+    assert (code, err, found["valid"]) == (1, "", False)
+    assert {(one["line"], one["column"]) for one in found["faults"]} >= {(3, 10), (4, 1)}
+    assert plugbus("config", "validate", "nowhere")[0] == 2
 
 
 def test_validate_checks_entry_points_types_and_source_without_importing(plugbus: Cli, yolo: Path) -> None:
@@ -172,3 +178,16 @@ def test_what_is_wrong_with_such_a_run_is_told(plugbus: Cli, yolo: Path) -> None
     code, out, err = plugbus("run", "yolo:train")
     assert (code, out) == (2, "")
     assert "cannot run plugin 'yolo': it needs Python >=99" in err
+
+
+def test_actions_of_a_configuration_are_described_as_those_of_manifests(plugbus: Cli, yolo: Path) -> None:
+    code, out, _ = plugbus("schema", "yolo:train", "--json")
+    assert (code, json.loads(out)["properties"]["epochs"]["minimum"]) == (0, 1)
+    assert "yolo.train" in plugbus("schema", "yolo/config.yaml:train")[1]
+    code, out, _ = plugbus("inspect", "yolo:train", "--json")
+    assert (code, json.loads(out)["action"], json.loads(out)["plugin"]) == (0, "yolo.train", "yolo")
+    for command in ("schema", "inspect", "run"):
+        code, out, err = plugbus(command, "yolo:trian")
+        assert (code, out) == (2, "")
+        assert "did you mean 'train'?" in err
+    assert not [name for name in sys.modules if name.startswith("plugbus_plugin_yolo")]

@@ -36,7 +36,7 @@ TEMPLATES: Final = (
     PluginTemplate("action", "Work with checked parameters and a checked result: describe numbers."),
     PluginTemplate("train", "Train a model: fit a line to a table by least squares, and write it to a file."),
     PluginTemplate("export", "Export tasks or ground truths of the backend as JSON lines.", "storage"),
-    PluginTemplate("upload", "Upload a folder of files as a dataset of the backend.", "storage"),
+    PluginTemplate("upload", "Upload a folder of images with captions as a dataset of the backend.", "storage"),
     PluginTemplate("inference", "Apply a model: read a line from a file, and predict numbers."),
     PluginTemplate("executor", "Run actions elsewhere: in a fixed number of threads."),
     PluginTemplate("data_type", "A type of data, and a converter to it: count the labels of any dataset."),

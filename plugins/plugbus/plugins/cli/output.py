@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
+    from plugbus.loaders import Fault
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 
@@ -81,6 +83,17 @@ def _write(shown: RenderableType) -> None:
         console.print(shown)
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
+
+
+def fault_facts(fault: Fault) -> dict[str, Any]:
+    """Return a fault as JSON has it: ``source``, ``line`` and ``column`` from 1 on or null, ``text``."""
+    place = fault.position
+    return {
+        "source": fault.source,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "text": fault.text,
+    }
 
 
 def with_json(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from ..application import HelpfulGroup
-from ..main import OK
-from ..output import say, value_text, with_json, write_facts, write_json, write_table
+from ..main import FAILED, OK
+from ..output import fault_facts, say, value_text, with_json, write_facts, write_json, write_table
 
 
 @click.group("config", cls=HelpfulGroup)
@@ -23,6 +23,9 @@ def show(path: Path, *, as_json: bool) -> None:
     """Show what a config.yaml says, with the defaults; nothing is imported.
 
     PATH is the file or the plugin's folder; this folder by default. Values of secrets are masked.
+
+    \b
+    plugbus config show plugins/yolo
     """
     from plugbus.capabilities import PluginEnvironment
     from plugbus.loaders import PluginDiscovery
@@ -43,12 +46,28 @@ def show(path: Path, *, as_json: bool) -> None:
 
 @command.command("validate")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
-def validate(path: Path) -> int:
+@with_json
+def validate(path: Path, *, as_json: bool) -> int:
     """Check a config.yaml alone, without the source of its plugin; see also plugbus validate.
 
-    PATH is the file or the plugin's folder; this folder by default. A wrong one is told with the place of every fault.
-    """
-    from plugbus.loaders import read_config
+    PATH is the file or the plugin's folder; this folder by default. Every fault is told with its file, line and column;
+    the exit code is 1 where there is one.
 
-    say(f"{read_config(path).path}: valid")
-    return OK
+    \b
+    plugbus config validate plugins/yolo
+    """
+    from plugbus.loaders import DocumentError, Fault, read_config
+
+    faults: tuple[Fault, ...] = ()
+    source = str(path)
+    try:
+        source = str(read_config(path).path)
+    except DocumentError as error:
+        source, faults = error.source, error.faults
+    if as_json:
+        write_json({"file": source, "valid": not faults, "faults": [fault_facts(one) for one in faults]})
+    else:
+        for one in faults:
+            click.echo(str(one))
+        say(f"{source}: {f'{len(faults)} faults' if faults else 'valid'}")
+    return FAILED if faults else OK

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from plugbus.capabilities import Action, find_action
-
+from ..actions import is_configured, load_action, offered_actions
 from ..options import param_options
 from ..output import with_json, write_facts, write_json, write_table
 from ..parameters import described
@@ -26,16 +25,21 @@ if TYPE_CHECKING:
 def command(session: Session, identifier: str, *, as_json: bool) -> None:
     """Show all that is known of a plugin or an action.
 
-    ID is a plugin's id, of which the manifest is shown without importing it; or an action such as digits.train, whose
-    plugin is loaded to show the parameters.
+    ID is a plugin's id, of which the manifest is shown without importing it; or an action such as digits.train, or
+    FOLDER:NAME, or MODULE:NAME, whose plugin is loaded to show the parameters.
+
+    \b
+    plugbus inspect digits
+    plugbus inspect digits.train --json
+    plugbus inspect ./my_trainer:train
     """
     with session.open_host() as host:
         plugins = {one.metadata.id: one for one in (*host.sources, *host.disabled)}
-        offering = host.kernel.find_by_capability(Action(identifier)) if identifier not in plugins else ()
+        offered = offered_actions(host)
         if identifier in plugins:
             _show_plugin(plugins[identifier], as_json=as_json)
-        elif offering:
-            _show_action(host, identifier, offering[0].id, as_json=as_json)
+        elif identifier in offered or is_configured(identifier, offered):
+            _show_action(host, identifier, as_json=as_json)
         else:
             known = [*plugins, *(name for one in plugins.values() for name in _actions(one))]
             near = get_close_matches(identifier, known, n=3)
@@ -75,15 +79,15 @@ def _show_plugin(source: DirectorySource, *, as_json: bool) -> None:
     write_facts([(name, value) for name, value in rows if value])
 
 
-def _show_action(host: Host, name: str, plugin_id: str, *, as_json: bool) -> None:
-    host.kernel.load(plugin_id)
-    action_cls = find_action(host.kernel.services, name)
+def _show_action(host: Host, identifier: str, *, as_json: bool) -> None:
+    found = load_action(host, identifier)
+    name, action_cls = found.name, found.action_cls
     _, schema = described(action_cls, name)
     result_schema = getattr(action_cls.result_model, "model_json_schema", lambda: None)()
     if as_json:
-        write_json({"action": name, "plugin": plugin_id, "params_schema": schema, "result_schema": result_schema})
+        write_json({"action": name, "plugin": found.plugin, "params_schema": schema, "result_schema": result_schema})
         return
-    write_facts([("action", name), ("plugin", plugin_id), ("description", (action_cls.__doc__ or "").strip())])
+    write_facts([("action", name), ("plugin", found.plugin), ("description", (action_cls.__doc__ or "").strip())])
     rows = [
         (one.flag, one.kind, "required" if one.is_required else one.default_text, one.description)
         for one in param_options(schema)

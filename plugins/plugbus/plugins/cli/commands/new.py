@@ -59,7 +59,10 @@ def command(
     NAME is the plugin's id and its folder's name: lower-case letters, digits and single _, such as my_trainer. What is
     left out is asked for on a terminal. Nothing is ever overwritten, and a folder is made whole or not at all.
 
-    Examples: plugbus new my_trainer --template train; plugbus new my_tracker -t tracking --path plugins --dry-run
+    \b
+    plugbus new --list
+    plugbus new my_trainer --template train
+    plugbus new my_tracker -t tracking --path plugins --dry-run
     """
     from plugbus.loaders import TEMPLATES, plan_plugin
 

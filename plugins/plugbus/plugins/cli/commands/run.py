@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from plugbus.capabilities import Action, ActionRunner, PluginEnvironment, RunStatus, encode_value, find_action
+from plugbus.capabilities import Action, ActionRunner, RunStatus, encode_value
 
+from ..actions import is_configured, load_action, offered_actions
 from ..application import HelpfulGroup
 from ..main import FAILED, OK
 from ..options import param_options, param_sections
@@ -34,12 +34,12 @@ class ActionGroup(HelpfulGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the actions, from the manifests alone."""
-        return sorted(_offers(_host(ctx)))
+        return sorted(offered_actions(_host(ctx)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a stand-in with a line of help: lists of actions are written without loading any plugin."""
         host = _host(ctx)
-        offers = _offers(host)
+        offers = offered_actions(host)
         if cmd_name not in offers:
             return None
         return click.RichCommand(name=cmd_name, help=_description(host, cmd_name))
@@ -49,35 +49,14 @@ class ActionGroup(HelpfulGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Load the plugin of the action and make options of its parameters; offer near names where there is none."""
         name, host = args[0], _host(ctx)
-        offers = _offers(host)
-        path, colon, action = name.rpartition(":")
-        if colon and name not in offers and not name.startswith("-"):
-            return self._resolve_config(host, path, action, args)
-        if name not in offers:
+        offers = offered_actions(host)
+        if name not in offers and not is_configured(name, offers):
             if ctx.resilient_parsing:
                 return None, None, args
             if name.startswith("-"):
                 ctx.fail(f"there is no option {name!r}; the options of an action come after it")
-            near = get_close_matches(name, offers, n=3)
-            tail = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; see plugbus list"
-            broken = "".join(f"\nbroken: {one.error}" for one in host.broken)
-            ctx.fail(f"cannot find action {name!r}: no plugin offers it{tail}{broken}")
-        host.kernel.load(offers[name])
-        return name, _command(name, find_action(host.kernel.services, name)), args[1:]
-
-    def _resolve_config(
-        self, host: Host, path: str, action: str, args: list[str]
-    ) -> tuple[str, click.Command, list[str]]:
-        """Bring in an action of a plugin that has a ``config.yaml``: ``folder:action``, or of a module."""
-        from plugbus.loaders import ConfigSource, check_requirements, open_plugin, plugins_beside
-
-        discovery = open_plugin(path)
-        check_requirements(discovery.config, plugins_beside(discovery, host))
-        host.kernel.register(ConfigSource(discovery, (action,)))
-        host.kernel.load(discovery.config.code)
-        name = f"{discovery.config.code}.{action}"
-        env = PluginEnvironment(discovery.config.env).merge(PluginEnvironment.from_environ())
-        return name, _command(name, find_action(host.kernel.services, name), env), args[1:]
+        found = load_action(host, name)
+        return found.name, _command(found.name, found.action_cls, found.env), args[1:]
 
 
 @click.group("run", cls=ActionGroup, subcommand_metavar="ACTION [OPTIONS]")
@@ -149,23 +128,13 @@ def _session(ctx: click.Context) -> Session:
     return ctx.find_object(Session) or Session(**ctx.find_root().params)
 
 
-def _offers(host: Host) -> dict[str, str]:
-    """Map the actions that manifests declare to their plugins."""
-    return {
-        capability.qualifier: source.metadata.id
-        for source in host.sources
-        for capability in source.metadata.provides
-        if capability.qualifier is not None and capability == Action(capability.qualifier)
-    }
-
-
 def _description(host: Host, name: str) -> str:
     """Return what a manifest says of an action, or else of its plugin."""
     for source in host.sources:
         for one in source.manifest.provides:
             if not isinstance(one, str) and one.capability == str(Action(name)) and one.description:
                 return one.description
-    return host.kernel.registry.record(_offers(host)[name]).metadata.description
+    return host.kernel.registry.record(offered_actions(host)[name]).metadata.description
 
 
 def load_surroundings(host: Host, executor: str | None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from plugbus.capabilities import Action, DialectNotFoundError, UIDialect, find_action, find_dialect
+from plugbus.capabilities import DialectNotFoundError, UIDialect, find_dialect
 
+from ..actions import load_action
 from ..output import with_json, write_facts, write_json, write_table
 
 if TYPE_CHECKING:
@@ -29,21 +29,23 @@ _JSON_SCHEMA = "json"
 def command(session: Session, action: str, dialect: str, *, as_json: bool) -> None:
     """Show the JSON Schema or the form of an action's parameters.
 
-    ACTION is a name such as digits.train; its plugin is loaded. --dialect json is the JSON Schema, which forms are made
+    ACTION is a name such as digits.train, or FOLDER:NAME for one of a plugin with a config.yaml, or MODULE:NAME; its
+    plugin is loaded. --dialect json is the JSON Schema, which forms are made
     of; --dialect formkit is a schema for FormKit. Without --json a table is shown of what is asked for.
 
     \b
     plugbus schema digits.train
     plugbus schema digits.train --dialect formkit --json > form.json
+    plugbus schema ./my_trainer:train
     """
     with session.open_host() as host:
-        _load(host, action)
-        schema = find_action(host.kernel.services, action).params_schema()
+        found = load_action(host, action)
+        schema = found.action_cls.params_schema()
         shown = schema if dialect == _JSON_SCHEMA else _form(host, dialect, schema)
     if as_json:
         write_json(shown)
     elif dialect == _JSON_SCHEMA:
-        write_facts([("action", action), ("version", str(schema["x-schema-version"]))])
+        write_facts([("action", found.name), ("version", str(schema["x-schema-version"]))])
         write_table(("parameter", "type", "required", "description"), _parameters(schema))
     else:
         rows = list(_inputs(shown))
@@ -51,19 +53,6 @@ def command(session: Session, action: str, dialect: str, *, as_json: bool) -> No
             write_json(shown)  # another dialect: its words are its own
             return
         write_table(("input", "name", "label", "validation"), rows)
-
-
-def _load(host: Host, action: str) -> None:
-    offering = host.kernel.find_by_capability(Action(action))
-    if not offering:
-        known = [
-            one.qualifier for source in host.sources for one in source.metadata.provides
-            if one.name == "action" and one.qualifier
-        ]  # fmt: skip
-        near = get_close_matches(action, known, n=3)
-        tail = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; see plugbus list"
-        raise click.UsageError(f"cannot find action {action!r}: no plugin offers it{tail}")
-    host.kernel.load(offering[0].id)
 
 
 def _form(host: Host, dialect: str, schema: dict[str, Any]) -> Any:

@@ -22,6 +22,10 @@ def command(path: Path, *, check: bool, dry_run: bool, prune: bool, as_json: boo
     PATH is the file or the plugin's folder; this folder by default. Actions that it lacks are added, entry points,
     types and methods are updated. Comments and order stay. Nothing is imported. Entries without code are told, and
     removed only with --prune.
+
+    \b
+    plugbus sync plugins/yolo --dry-run
+    plugbus sync plugins/yolo --check     # in a check of every change
     """
     from plugbus.loaders import sync_config_file
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from ..main import FAILED, OK
-from ..output import say, with_json, write_json
+from ..output import fault_facts, say, with_json, write_json
 
 
 @click.command("validate")
@@ -18,6 +18,10 @@ def command(path: Path, *, as_json: bool) -> int:
 
     PATH is the folder, its plugin.yaml or its config.yaml; this folder by default. Nothing is imported. Every fault is
     told with its file, line and column; the exit code is 1 where there is one.
+
+    \b
+    plugbus validate plugins/stats
+    plugbus validate --json | jq '.faults[].text'
     """
     from plugbus.loaders import validate_plugin
 
@@ -29,15 +33,7 @@ def command(path: Path, *, as_json: bool) -> int:
                 "files": [str(one) for one in report.files],
                 "valid": report.is_valid,
                 "actions": list(report.actions),
-                "faults": [
-                    {
-                        "source": one.source,
-                        "line": one.position.line if one.position else None,
-                        "column": one.position.column if one.position else None,
-                        "text": one.text,
-                    }
-                    for one in report.faults
-                ],
+                "faults": [fault_facts(one) for one in report.faults],
             }
         )
     else:
