@@ -43,6 +43,7 @@ from plugbus.capabilities.actions.upload import (
     ValidateFilesStep,
     VerifyUploadStep,
 )
+from plugbus.capabilities.schemas import UploadResult
 from plugbus.plugins.local_backend import LocalBackend
 
 from .world import World, files_of, png
@@ -697,3 +698,12 @@ def test_an_upload_that_was_killed_and_then_fails_removes_what_both_have_sent(wo
     left = [one for one in files_of(world.folder / "storage") if not Path(one).name.startswith(".")]
     assert left == []
     assert list(world.client.datasets()) == []
+
+
+def test_the_result_model_that_ships_is_filled(world: World, tmp_path: Path) -> None:
+    class Typed(PictureUpload):
+        result_model: ClassVar[type[BaseModel] | type[NoResult]] = UploadResult
+
+    found = upload(world, pictures(tmp_path / "in", 1), Typed)
+    assert (found.uploaded_count, found.status) == (2, "completed")
+    assert found.remote_path == world.real_storage.uri("datasets/1")
