@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pydantic import BaseModel, Field
 
 from plugbus.capabilities import BaseAction, MetricsRecorded, ProgressReported
@@ -13,6 +17,21 @@ from plugbus.plugins.local_executor import LocalExecutor
 
 if TYPE_CHECKING:
     from plugbus.kernel import Event
+
+
+@pytest.fixture(autouse=True)
+def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """Return the callbacks that models of Ultralytics start with: its own, or what stands in where it is not there."""
+    name = "ultralytics.utils.callbacks.base"
+    if find_spec("ultralytics") is None:
+        for depth in range(1, 5):
+            package = ".".join(name.split(".")[:depth])
+            monkeypatch.setitem(sys.modules, package, ModuleType(package))
+        monkeypatch.setattr(sys.modules[name], "default_callbacks", {}, raising=False)
+    else:
+        __import__(name)
+    found: dict[str, list[Any]] = vars(sys.modules[name])["default_callbacks"]
+    return found
 
 
 class TrainParams(BaseModel):
@@ -51,9 +70,13 @@ class YOLOTrainAction(BaseAction[TrainParams]):
     result_model = TrainResult
 
     def execute(self) -> TrainResult:
+        # Enable automatic framework logging
+        self.autolog("ultralytics")
+
         epochs = self.params.epochs
         self.log("train_start", {"epochs": epochs, "batch_size": self.params.batch_size})
         model = self._create_model()
+        assert "on_train_epoch_end" in sys.modules["ultralytics.utils.callbacks.base"].default_callbacks
         for epoch in range(epochs):
             loss = self._train_epoch(model, epoch)
             self.set_progress(epoch + 1, epochs, category="train")
@@ -87,7 +110,8 @@ def test_the_parameter_model_is_extracted() -> None:
     assert action.params_model is Own
 
 
-def test_the_complete_example_trains() -> None:
+def test_the_complete_example_trains(callbacks: dict[str, list[Any]]) -> None:
+    before = {event: list(found) for event, found in callbacks.items() if found}
     events: list[Event] = []
     executor = LocalExecutor(env={"DEBUG": "true", "API_KEY": "xxx"}, job_id="local-test-001", publish=events.append)
     result = executor.execute(
@@ -95,6 +119,7 @@ def test_the_complete_example_trains() -> None:
     )
     assert isinstance(result, TrainResult)
     assert result.weights_path == "local-test-001.pt"
+    assert {event: found for event, found in callbacks.items() if found} == before
     losses = [event.values["loss"] for event in events if isinstance(event, MetricsRecorded)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] == result.final_loss
