@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +12,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from plugbus.capabilities import (
+    BACKEND,
     EXECUTOR,
+    STORAGE,
     TRACKING,
     Action,
     ActionCall,
@@ -20,6 +24,9 @@ from plugbus.capabilities import (
     ActionNotFoundError,
     ActionRunner,
     ActionStarted,
+    Autolog,
+    AutologFramework,
+    BackendUnavailableError,
     BaseAction,
     CancellationToken,
     Executor,
@@ -41,11 +48,16 @@ from plugbus.kernel import (
     PluginMetadata,
     ServiceNotFoundError,
 )
+from plugbus.loaders import DirectoryLoader, shipped_plugins
+from plugbus.plugins.fs_storage import FsStorage
+from plugbus.plugins.local_backend import LocalBackend
 from plugbus.plugins.local_executor import LocalExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+
+    from plugbus.capabilities import JobReport
 
 
 class Model(BaseModel):
@@ -112,6 +124,36 @@ class Plain(BaseAction[Unseeded]):
         return {"nan": float("nan")}
 
 
+class Ask(BaseAction[Unseeded]):
+    def execute(self) -> str:
+        return str(self.ctx.current_backend)
+
+
+class AskPlainly(BaseAction[Unseeded]):
+    def execute(self) -> Any:
+        assert self.ctx.client is not None
+        return self.ctx.client.job("1")
+
+
+class AskStorage(BaseAction[Unseeded]):
+    def execute(self) -> str:
+        return str(self.ctx.current_storage)
+
+
+class Log(BaseAction[Unseeded]):
+    def execute(self) -> None:
+        self.autolog("abacus")
+
+
+class Abacus(AutologFramework):
+    @property
+    def name(self) -> str:
+        return "abacus"
+
+    def begin(self, find_report: Callable[[], JobReport | None]) -> Callable[[], None]:
+        raise AssertionError
+
+
 class Digits(Plugin):
     metadata = PluginMetadata("digits", "1.2.0", name="Digits", description="Reads digits.")
     actions: ClassVar[dict[str, type[BaseAction[Any]]]] = {
@@ -122,6 +164,10 @@ class Digits(Plugin):
         "digits.show": Show,
         "digits.stop": Stop,
         "digits.plain": Plain,
+        "digits.ask": Ask,
+        "digits.ask_plainly": AskPlainly,
+        "digits.ask_storage": AskStorage,
+        "digits.log": Log,
     }
 
     def on_load(self, ctx: PluginContext) -> None:
@@ -209,6 +255,66 @@ class TestRefusal:
         with pytest.raises(AmbiguousServiceError):
             bench.runner.run("digits.train")
         bench.assert_nothing_happened()
+
+
+class TestServicesThatSeveralProvide:
+    @pytest.fixture
+    def torn(self, bench: Bench, tmp_path: Path) -> Iterator[Bench]:
+        provide = bench.kernel.services.provide
+        with ExitStack() as stack:
+            for owner in ("one", "two"):
+                backend = LocalBackend(tmp_path / f"{owner}.db")
+                stack.callback(backend.close)
+                provide(BACKEND, backend, owner=owner)
+                provide(STORAGE, FsStorage(str(tmp_path / owner)), owner=owner)
+                provide(Autolog("abacus"), Abacus(), owner=owner)
+            yield bench
+
+    def test_do_not_hinder_an_action_that_asks_for_none(self, torn: Bench) -> None:
+        assert torn.runner.run("digits.plain").status is RunStatus.OK
+
+    @pytest.mark.parametrize(
+        ("action", "key"),
+        [
+            ("ask", "backend"),
+            ("ask_plainly", "backend"),
+            ("ask_storage", "storage"),
+            ("log", "autolog(abacus)"),
+        ],
+    )
+    def test_are_told_to_one_that_asks(self, torn: Bench, action: str, key: str) -> None:
+        result = torn.runner.run(f"digits.{action}")
+        assert isinstance(result.error, AmbiguousServiceError)
+        assert str(result.error) == (
+            f"cannot get service '{key}': 'one', 'two' provide it; name one in the host's preferences, "
+            "or ask for all of them"
+        )
+
+    def test_are_told_in_another_process_too(self, torn: Bench) -> None:
+        torn.runner.run("digits.plain")
+        sent = pickle.loads(pickle.dumps(torn.executor.calls[-1].client))  # noqa: S301 - our own
+        with pytest.raises(AmbiguousServiceError, match="'one', 'two' provide it"):
+            sent.job("1")
+
+    def test_that_nobody_provides_are_told_with_who_could(self, bench: Bench) -> None:
+        host = DirectoryLoader()
+        bench.kernel.register(host.read(shipped_plugins() / "local_backend"))
+        result = bench.runner.run("digits.ask")
+        assert isinstance(result.error, BackendUnavailableError)
+        assert result.error.plugins == ("local_backend",)
+        assert str(result.error).endswith(
+            "nothing provides 'backend'; 'local_backend' would, and is not loaded: require 'backend' in the manifest "
+            "of the plugin that uses it, or set 'activate_on_demand: true' in the host file"
+        )
+        result = bench.runner.run("digits.ask_storage")
+        assert str(result.error).endswith("load a plugin that does, such as fs_storage")
+
+    def test_are_loaded_on_demand_where_the_host_says_so(self, tmp_path: Path) -> None:
+        config = {"local_backend": {"path": str(tmp_path / "own.db")}}
+        with Kernel(activate_on_demand=True, config=config) as kernel:
+            bench = Bench(kernel, tmp_path / "runs")
+            kernel.register(DirectoryLoader().read(shipped_plugins() / "local_backend"))
+            assert "own.db" in str(bench.runner.run("digits.ask").outputs)
 
 
 class TestRun:

@@ -105,10 +105,20 @@ def told(*steps: Do, **options: Any) -> tuple[list[Any], Ctx, BaseException | No
 
 
 class TestEvents:
+    @pytest.mark.parametrize(("weights", "planned"), [((1.0, 999.0), (1.0, 999.0)), ((0.0, 0.0), (1.0, 1.0))])
+    def test_weights_are_told_as_they_are(self, weights: tuple[float, ...], planned: tuple[float, ...]) -> None:
+        class Weighed(Do):
+            @property
+            def progress_weight(self) -> float:
+                return weights[int(self.name)]
+
+        events, _, _ = told(Weighed("0"), Weighed("1"))
+        assert events[0] == ProgressPlanned("job", {"0": planned[0], "1": planned[1]})
+
     def test_each_step_is_told_of_with_the_progress_of_the_whole(self) -> None:
         events, _, _ = told(Do("a"), Do("b", skip=True))
         assert events == [
-            ProgressPlanned("job", {"a": 50, "b": 50}),
+            ProgressPlanned("job", {"a": 1.0, "b": 1.0}),
             StepStarted("job", "a", 1, 2),
             StepCompleted("job", "a", 0),
             ProgressReported("job", 50, 100),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import threading
 from textwrap import dedent
@@ -275,3 +277,100 @@ def test_a_manifest_may_say_the_modes(write: Write, far: Callable[..., Host]) ->
     with far(modes="metadata: {modes: job}\n") as host, pytest.raises(NoExecutorError) as caught:
         run_plugin(write(), "train", mode="task", host=host)
     assert not any("'far'" in reason for reason in caught.value.reasons)
+
+
+@pytest.mark.parametrize("mode", ["task", "job"])
+def test_tasks_and_jobs_run_in_a_process_of_their_own(tmp_path: Path, mode: str) -> None:
+    root = tmp_path / "cats"
+    files = {
+        "config.yaml": """
+            name: cats
+            code: cats
+            version: "1.0.0"
+            category: custom
+            actions:
+              tell: {entrypoint: "plugin.main:TellAction"}
+            """,
+        "plugin/__init__.py": "",
+        "plugin/utils.py": "WHO = 'cats'\n",
+        "plugin/main.py": """
+            import os
+            from pydantic import BaseModel
+            from plugbus.capabilities import BaseAction
+            from plugin.utils import WHO
+
+            class Params(BaseModel):
+                fail: bool = False
+
+            class TellAction(BaseAction[Params]):
+                def execute(self):
+                    from plugin.late import LATE
+                    if self.params.fail:
+                        raise ZeroDivisionError(WHO)
+                    return {"who": WHO, "late": LATE, "pid": os.getpid(), "env": self.ctx.env["A"]}
+            """,
+        "plugin/late.py": "from plugin.utils import WHO\nLATE = WHO\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dedent(text))
+    found = run_plugin(root, "tell", {}, mode=mode, env={"A": "1"})
+    assert (found["who"], found["late"], found["env"]) == ("cats", "cats", "1")
+    assert found["pid"] != os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(found["pid"], 0)
+    with pytest.raises(ZeroDivisionError, match="cats"):
+        run_plugin(root, "tell", {"fail": True}, mode=mode, env={"A": "1"})
+    assert not multiprocessing.active_children()
+
+
+def test_an_interrupt_stops_what_runs_elsewhere(tmp_path: Path) -> None:
+    root = tmp_path / "slow"
+    root.mkdir()
+    (root / "config.yaml").write_text(
+        "name: slow\ncode: slow\nversion: '1.0.0'\ncategory: custom\n"
+        "actions: {wait: {entrypoint: 'plugin:WaitAction'}}\n"
+    )
+    (root / "plugin.py").write_text(
+        dedent(
+            """
+            import time
+            from pathlib import Path
+            from pydantic import BaseModel
+            from plugbus.capabilities import BaseAction
+
+            class Params(BaseModel):
+                started: Path
+                ended: Path
+
+            class WaitAction(BaseAction[Params]):
+                def execute(self):
+                    self.params.started.touch()
+                    try:
+                        while True:
+                            self.ctx.raise_if_cancelled()
+                            time.sleep(0.01)
+                    finally:
+                        self.params.ended.touch()
+            """
+        )
+    )
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not started.exists() and not over.wait(0.01):
+            pass
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_plugin(root, "wait", {"started": str(started), "ended": str(ended)}, mode="job")
+    finally:
+        over.set()
+        thread.join(60)
+    assert ended.exists()
+    assert not multiprocessing.active_children()

@@ -27,6 +27,7 @@ from plugbus.capabilities import (
     JobDraft,
     JobLogEntry,
     JobStatus,
+    LogLevel,
     ModelDraft,
     PluginConfigError,
     ProjectDraft,
@@ -515,6 +516,16 @@ def test_the_file_is_in_the_artifact_root_where_none_is_named(tmp_path: Path, mo
     monkeypatch.setenv("PLUGBUS_ARTIFACT_ROOT", str(tmp_path / "root"))
     with loaded({}):
         assert (tmp_path / "root" / "backend" / "backend.db").is_file()
+
+
+def test_a_level_that_was_written_before_levels_were_checked_is_read_as_a_warning(file: Path) -> None:
+    with LocalBackend(file) as backend:
+        backend.create_job(JobDraft(action="a", id="job"))
+        backend.append_logs("job", [JobLogEntry(event="old"), JobLogEntry(event="new", level=LogLevel.ERROR)])
+        with connect(file) as connection:
+            connection.execute("UPDATE job_logs SET level = 'loud' WHERE event = 'old'")
+        found = [(one.event, one.level) for one in backend.logs("job")]
+    assert found == [("old", LogLevel.WARNING), ("new", LogLevel.ERROR)]
 
 
 @pytest.mark.parametrize("config", [{"path": 3}, {"pth": "x"}, {"busy_timeout": 0}, {"max_size": 10}])

@@ -159,7 +159,7 @@ from .events import (
     encode_event,
     encode_value,
 )
-from .executors import EXECUTOR, Executor, ExecutorTraits
+from .executors import EXECUTOR, Executor, ExecutorTraits, FarFunction, reopening_of
 from .labels import (
     DATA_LOADERS,
     GRAPH_NEURAL_NETWORKS,
@@ -193,6 +193,7 @@ from .runs import (
     TrackingBackend,
     TrackingClient,
     artifact_root,
+    find_artifact_root,
 )
 from .steps import (
     STEP,
@@ -769,6 +770,7 @@ __all__ = [
     "ExportTargetError",
     "ExportTargetExistsError",
     "FanOutFailed",
+    "FarFunction",
     "FileChangedError",
     "FormDataError",
     "FormDialect",
@@ -1008,6 +1010,7 @@ __all__ = [
     "encode_event",
     "encode_value",
     "find_action",
+    "find_artifact_root",
     "find_dialect",
     "find_messages",
     "find_path",
@@ -1019,6 +1022,7 @@ __all__ = [
     "provide_type",
     "read_events",
     "read_space",
+    "reopening_of",
     "replay",
     "run_path",
     "ui_schema",

@@ -225,3 +225,15 @@ class ModelFileError(CapabilityError, FileNotFoundError):
 
 def _told(faults: tuple[tuple[str, str], ...]) -> str:
     return "; ".join(f"{path}: {why}" if path else why for path, why in faults)
+
+
+def unloaded(plugins: tuple[str, ...], capability: str) -> str:
+    """Return what to do where plugins that would provide a capability are registered and not loaded; empty without."""
+    if not plugins:
+        return ""
+    named = ", ".join(f"'{one}'" for one in plugins)
+    would = "would, and is" if len(plugins) == 1 else "would, and are"
+    return (
+        f"{named} {would} not loaded: require '{capability}' in the manifest of the plugin that uses it, "
+        "or set 'activate_on_demand: true' in the host file"
+    )

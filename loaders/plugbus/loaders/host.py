@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from plugbus.kernel import Kernel, KernelError
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .faults import DocumentPath
 
 
+ARTIFACT_ROOT: Final = "artifact_root"
+"""The name under which a host provides where its runs, records and files are kept; known to plugins by this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostSettings:
     """What a host is made of.
@@ -38,7 +42,7 @@ class HostSettings:
         file: What the host file says.
         document: The host file with the positions of everything in it.
         folders: Folders of plugin folders, absolute, in the order in which they are searched.
-        artifacts: Where runs are kept, absolute; None leaves it to the environment.
+        artifacts: Where runs are kept, and what plugins keep; None leaves it to the environment.
         state: Where the states of plugins are kept, absolute; None for nowhere.
     """
 
@@ -105,6 +109,8 @@ class Host:
             run_hook=_runner(file.deadlines),
             state_store=self._state_store,
         )
+        if self._settings.artifacts is not None:
+            self._kernel.services.provide(ARTIFACT_ROOT, self._settings.artifacts.absolute())
         for source in found:
             if source not in self._disabled:
                 try:

@@ -22,6 +22,7 @@ import sys
 import threading
 import typing
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import (
     ExtensionFileLoader,
     ModuleSpec,
@@ -29,6 +30,7 @@ from importlib.machinery import (
 )
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -45,8 +47,7 @@ from .source_tree import SourceTree, is_name
 from .subscripts import forget_subscripts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import CodeType, TracebackType
 
     from .source_tree import ModuleFile
@@ -66,6 +67,14 @@ class _SourceLoader(SourceFileLoader):
 
     def get_data(self, path: str) -> bytes:
         return self._source if path == self.path else super().get_data(path)
+
+    @property
+    def reopening(self) -> Callable[[], object]:
+        """Return what opens the module's package under the same name in another process, until that ends; it pickles.
+
+        Found by executors that send objects of plugins to processes.
+        """
+        return partial(_open_for_good, self._namespace._tree.plugin, str(self._namespace.root), self._namespace.name)
 
     def get_code(self, fullname: str) -> CodeType:
         tree = self._namespace._own_names.rewrite(self._source, self.path, self._namespace._relative(fullname))
@@ -290,14 +299,19 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
         with _LOCK:
             return tuple(self._open.values())
 
-    def open(self, plugin: str, root: Path) -> ModuleNamespace:
+    def open(self, plugin: str, root: Path, *, name: str | None = None) -> ModuleNamespace:
         """Read the folder ``root`` and run its ``__init__.py``, if there is one, as a new private package.
+
+        Args:
+            plugin: The plugin's id.
+            root: Its folder.
+            name: The package's name, where it has one in another process already; numbered as any other if taken.
 
         Raises:
             PluginImportError: The folder can't be read, or its ``__init__.py`` failed; nothing is left behind.
             OutsideRootError: ``__init__.py``, or something it imports, is a link out of the folder.
         """
-        namespace = self._reserve(SourceTree.read(plugin, root))
+        namespace = self._reserve(SourceTree.read(plugin, root), name)
         try:
             namespace._run_package()
         except BaseException:
@@ -322,11 +336,11 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named '{fullname}'", name=fullname)
         return spec
 
-    def _reserve(self, tree: SourceTree) -> ModuleNamespace:
+    def _reserve(self, tree: SourceTree, wanted: str | None) -> ModuleNamespace:
         slug = re.sub(r"\W", "_", tree.plugin, flags=re.ASCII)
         # The id is hashed too: 'a.b' and 'a-b' have the same slug.
         tag = hashlib.sha256(f"{tree.plugin}\0{tree.revision}".encode()).hexdigest()[:8]
-        base = name = f"plugbus_plugin_{slug}_{tag}"
+        base = name = wanted or f"plugbus_plugin_{slug}_{tag}"
         for number in count(2):
             placeholder = ModuleType(name)
             # setdefault is one step, so that of two threads, or two finders, one gets the name.
@@ -352,3 +366,9 @@ class NamespaceFinder(importlib.abc.MetaPathFinder):
             if not self._open:
                 sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
             return True
+
+
+def _open_for_good(plugin: str, root: str, name: str) -> None:
+    """Open a package under the name that it has in another process, unless it is open here."""
+    if name not in sys.modules:
+        NamespaceFinder().open(plugin, Path(root), name=name)

@@ -9,7 +9,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from plugbus.capabilities import EXECUTOR, ActionCall, ExecutionMode, Executor, PluginEnvironment, RunMethod
+from plugbus.capabilities import (
+    EXECUTOR,
+    ActionCall,
+    CancellationToken,
+    ExecutionMode,
+    Executor,
+    PluginEnvironment,
+    RunMethod,
+)
 
 from .config import CONFIG_NAME, ConfigNotFoundError, check_requirements, read_config
 from .config.file import config_path
@@ -28,12 +36,14 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from plugbus.capabilities import TypeRegistry
+    from plugbus.capabilities import BaseAction, TypeRegistry
 
     from .directory import DirectorySource
 
 _LOCAL: Final = "local_executor"
 _MODES: Final = {RunMethod.TASK: ExecutionMode.TASK, RunMethod.JOB: ExecutionMode.JOB}
+_PROCESS: Final = {"mode": "processes", "max_workers": 1}
+_DEFAULTS: Final = {(_LOCAL, ExecutionMode.TASK): _PROCESS, (_LOCAL, ExecutionMode.JOB): _PROCESS}
 _CALL: Final = frozenset(one.name for one in fields(ActionCall)) - {"action_cls", "params", "env"}
 
 
@@ -66,7 +76,8 @@ class NoExecutorError(LoaderError, LookupError):
         reasons = "".join(f"; {one}" for one in self.reasons)
         return (
             f"cannot run in mode '{self.mode}': no plugin provides an executor whose traits name it{reasons}"
-            f"; install one, or run in mode '{ExecutionMode.LOCAL}'"
+            f"; install one, set 'mode: processes' for plugin '{_LOCAL}' in the host file, or run in mode "
+            f"'{ExecutionMode.LOCAL}'"
         )
 
 
@@ -86,6 +97,9 @@ def run_plugin(
     In order: what the configuration requires and depends on is checked, before anything is imported; an executor for
     the mode is found among plugins and loaded; the action's class is imported under a private name; the action runs;
     everything is unloaded. A module that is given by its name is imported as any other, and stays.
+
+    Without a host, ``task`` and ``job`` run in a process of their own on this machine. It is started afresh, so that a
+    program guards its beginning with ``if __name__ == "__main__"``, and ends with the run.
 
     Args:
         plugin_code: The plugin's folder, its ``config.yaml``, or a module or the name of one.
@@ -124,7 +138,23 @@ def run_plugin(
         executor = _executor(stack, wanted, host, config)
         action_cls = discovery.get_action_class(action)
         settings = _environment(discovery, env)
-        return executor.execute(action_cls, params, **{"name": action, **call, "env": settings})
+        known = {"name": action, **call, "env": settings}
+        return (
+            _run_remotely(executor, action_cls, params, known)
+            if executor.traits.is_remote
+            else executor.execute(action_cls, params, **known)
+        )
+
+
+def _run_remotely(executor: Executor, action_cls: type[BaseAction[Any]], params: Any, known: dict[str, Any]) -> Any:
+    """Run an action elsewhere; an interrupt here stops it there."""
+    token = known.setdefault("cancellation", None) or CancellationToken()
+    known["cancellation"] = token
+    try:
+        return executor.execute(action_cls, params, **known)
+    except (KeyboardInterrupt, SystemExit) as error:
+        token.cancel(f"interrupted by {type(error).__name__}")
+        raise
 
 
 def _mode(mode: ExecutionMode | str | None) -> ExecutionMode | None:
@@ -190,8 +220,9 @@ def _executor(stack: ExitStack, mode: ExecutionMode, host: Host | None, config: 
             install = f': pip install "{needs.install}"' if needs is not None and needs.install else ""
             reasons.append(f"'{plugin_id}' needs {', '.join(map(repr, source.missing_modules))}{install}")
             continue
-        if own and config:
-            host = stack.enter_context(_configured(plugin_id, config))
+        given = {**_DEFAULTS.get((plugin_id, mode), {}), **config} if own else {}
+        if given:
+            host = stack.enter_context(_configured(plugin_id, given))
         loaded = host.kernel.load(plugin_id)
         for one in host.kernel.services.providers(str(EXECUTOR)):
             if one.owner == plugin_id and mode in one.provided.traits.modes:

@@ -45,6 +45,17 @@ def folder(place: Path) -> Path:
     return place / "cats"
 
 
+def test_records_and_files_are_where_the_runs_are(plugbus: Cli, folder: Path, place: Path) -> None:
+    args = ("backend", "import", "cats", "--name", "cats", "--format", "images", "--json")
+    (place / "plugbus.yaml").write_text("artifacts: of_file\n")
+    for options, root in (((), "of_file"), (("--artifacts", "of_option"), "of_option")):
+        code, _, err = plugbus(*options, *args)
+        assert (code, err) == (0, "")
+        assert (place / root / "backend" / "backend.db").is_file()
+        assert (place / root / "storage/datasets/1/train/cat.json").is_file()
+    assert not (place / "artifacts").exists()
+
+
 def test_a_folder_is_imported_once(plugbus: Cli, folder: Path, backend: LocalBackend, place: Path) -> None:
     code, out, err = plugbus("backend", "import", "cats", "--name", "cats", "--format", "images", "--json")
     assert (code, err) == (0, "")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from plugbus.kernel import Capability
 
+from ..context.services import find_later
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -65,7 +67,8 @@ class AutologFramework(ABC):
 def autologs_of(services: ServiceLocator) -> dict[str, AutologFramework]:
     """Return what loaded plugins offer, by framework."""
     names = [Capability.parse(key).qualifier for key in services.keys if key.startswith(f"{AUTOLOG}(")]
-    return {name: services.get(Autolog(name)) for name in names if name is not None}
+    found = {name: find_later(services, Autolog(name)) for name in names if name is not None}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def Autolog(framework: str) -> Capability[AutologFramework]:  # noqa: N802 - a kind of capability, spelled as one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CapabilityError
+from ..errors import CapabilityError, unloaded
 
 
 class BackendError(CapabilityError):
@@ -83,12 +83,19 @@ class BackendFailedError(BackendError, RuntimeError):
 
 
 class BackendUnavailableError(BackendError):
-    """Say that a job was given no backend."""
+    """Say that a job was given no backend.
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(job_id)
+    Args:
+        job_id: The job, empty where it has no id.
+        plugins: Ids of those that are registered and would provide one.
+    """
+
+    def __init__(self, job_id: str, plugins: tuple[str, ...] = ()) -> None:
+        super().__init__(job_id, plugins)
         self.job_id = job_id
+        self.plugins = plugins
 
     def __str__(self) -> str:
         job = f" of job '{self.job_id}'" if self.job_id else ""
-        return f"cannot use backend{job}: nothing provides 'backend'; load a plugin that does, such as local_backend"
+        remedy = unloaded(self.plugins, "backend") or "load a plugin that does, such as local_backend"
+        return f"cannot use backend{job}: nothing provides 'backend'; {remedy}"

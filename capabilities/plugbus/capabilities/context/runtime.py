@@ -19,7 +19,7 @@ from ..events import (
 from .env import NO_SETTINGS, PluginEnvironment
 from .logger import EventLogger
 from .messages import NO_MESSAGES, LogMessageCode
-from .services import NO_SERVICES, HostServices
+from .services import NO_SERVICES, HostServices, UndecidedService
 from .wording import facts_of, level_of, text_of
 
 if TYPE_CHECKING:
@@ -114,26 +114,38 @@ class RuntimeContext:
         """Return the backend.
 
         Raises:
-            BackendUnavailableError: The job was given none.
+            BackendUnavailableError: The job was given none, and nothing provides one; tells which plugins could.
+            AmbiguousServiceError: Several plugins provide it, and the host prefers none.
         """
-        if self.client is None:
-            from ..backend import BackendUnavailableError  # asked for by few jobs
+        given = self.client
+        if isinstance(given, UndecidedService):
+            given.decide()
+        if given is None:
+            from ..backend import BACKEND, BackendUnavailableError  # asked for by few jobs
 
-            raise BackendUnavailableError(self.job_id or "")
-        return self.client
+            given = self.services.find(BACKEND)
+            if given is None:
+                raise BackendUnavailableError(self.job_id or "", self.services.plugins(BACKEND))
+        return given
 
     @property
     def current_storage(self) -> Storage:
         """Return the storage.
 
         Raises:
-            StorageUnavailableError: The job was given none.
+            StorageUnavailableError: The job was given none, and nothing provides one; tells which plugins could.
+            AmbiguousServiceError: Several plugins provide it, and the host prefers none.
         """
-        if self.storage is None:
-            from ..storage import StorageUnavailableError  # asked for by few jobs
+        given = self.storage
+        if isinstance(given, UndecidedService):
+            given.decide()
+        if given is None:
+            from ..storage import STORAGE, StorageUnavailableError  # asked for by few jobs
 
-            raise StorageUnavailableError(self.job_id or "")
-        return self.storage
+            given = self.services.find(STORAGE)
+            if given is None:
+                raise StorageUnavailableError(self.job_id or "", self.services.plugins(STORAGE))
+        return given
 
     @property
     def is_heard(self) -> bool:

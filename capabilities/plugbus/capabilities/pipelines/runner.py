@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 
 from ..backend.client import BACKEND
 from ..context import HostServices, RuntimeContext
+from ..context.services import find_later
 from ..events import encode_value
 from ..files import write_whole
 from ..runs.actions import chosen_executor
@@ -96,7 +97,7 @@ class PipelineRunner:
                 cause = "there is none; the run was completed, or is no run of this pipeline"
                 raise CheckpointError(str(store), "resume from", cause)
         chosen = chosen_executor(services, executor)
-        client, storage = services.find(BACKEND), services.find(STORAGE)
+        client, storage = find_later(services, BACKEND), find_later(services, STORAGE)
         engine = RunEngine(self._store, services.get(TRACKING), self._kernel.bus)
         spec = RunSpec(
             PLUGIN_KEY,
@@ -118,7 +119,7 @@ class PipelineRunner:
                 run=context,
                 cancellation=cancellation,
                 storage=storage,
-                services=HostServices(services),
+                services=HostServices(services, self._kernel.find_by_capability),
             )
             done = pipeline.run(
                 params,

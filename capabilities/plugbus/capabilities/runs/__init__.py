@@ -5,7 +5,7 @@ from .context import RunContext
 from .result import RunResult, RunStatus
 from .runner import RunBody, RunEngine
 from .spec import PluginInfo, RunSpec
-from .store import RunDirectory, RunStore, artifact_root
+from .store import RunDirectory, RunStore, artifact_root, find_artifact_root
 from .tracking import TRACKING, RunTracking, TrackingBackend, TrackingClient
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "TrackingBackend",
     "TrackingClient",
     "artifact_root",
+    "find_artifact_root",
 ]

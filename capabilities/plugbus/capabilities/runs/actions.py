@@ -10,6 +10,7 @@ from ..actions import Action, ActionCall, find_action, validate_params
 from ..autolog.contract import autologs_of
 from ..backend.client import BACKEND
 from ..context import HostServices, find_messages
+from ..context.services import find_later
 from ..events import encode_value
 from ..executors import EXECUTOR
 from ..storage.contract import STORAGE
@@ -82,7 +83,7 @@ class ActionRunner:
         autologs = autologs_of(services)
         plugin = self._plugin_info(name, action_cls)
         owner = (name.rpartition(".")[0] or name) if plugin is None else plugin.key
-        client, storage = services.find(BACKEND), services.find(STORAGE)
+        client, storage = find_later(services, BACKEND), find_later(services, STORAGE)
         engine = RunEngine(self._store, services.get(TRACKING), self._kernel.bus)
         plugin_key, _, pipeline = name.rpartition(".")
         seed = getattr(valid, "seed", None)
@@ -110,7 +111,7 @@ class ActionRunner:
                 autologs=autologs,
                 language=language,
                 messages=find_messages(services, owner),
-                services=HostServices(services),
+                services=HostServices(services, self._kernel.find_by_capability),
             )
             outputs = encode_value(chosen.submit(call, self._kernel.bus.publish).result())
             return outputs if isinstance(outputs, dict) else {"result": outputs}

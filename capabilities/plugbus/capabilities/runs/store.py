@@ -17,6 +17,8 @@ from ..files import write_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from plugbus.kernel import PluginContext
+
 SUMMARY = Path("summary") / "run_summary.json"
 EXCEPTION = Path("errors") / "exception.txt"
 REFUSED_RESULT = Path("errors") / "result.json"
@@ -26,6 +28,14 @@ def artifact_root(environ: Mapping[str, str] | None = None) -> Path:
     """Return where runs are kept: ``PLUGBUS_ARTIFACT_ROOT``, else ``CORE_ARTIFACT_ROOT``, else ``./artifacts``."""
     known = os.environ if environ is None else environ
     return Path(known.get("PLUGBUS_ARTIFACT_ROOT") or known.get("CORE_ARTIFACT_ROOT") or "artifacts").absolute()
+
+
+def find_artifact_root(ctx: PluginContext) -> Path:
+    """Return where a plugin keeps what it was given no place for: where its host keeps runs.
+
+    A host says so by the service ``artifact_root``; else it is ``artifact_root()``.
+    """
+    return ctx.get_service("artifact_root", Path) or artifact_root()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,13 @@ class StepPlan:
         rows: Each step, its name, and how much is done after it, in whole percent.
         names: The names alone.
         async_names: The names of the steps that need an event loop.
+        weights: How much each step is of the whole, as numbers that count by their shares of their sum.
     """
 
     rows: tuple[tuple[BaseStep[Any], str, int], ...]
     names: tuple[str, ...]
     async_names: tuple[str, ...]
+    weights: tuple[float, ...] = ()
 
 
 def percents(weights: Sequence[float]) -> tuple[int, ...]:

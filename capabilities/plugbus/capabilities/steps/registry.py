@@ -156,11 +156,13 @@ class StepRegistry(Generic[C]):
         with self._lock:
             if self._plan is None:
                 entries = self._entries
-                done = percents([one.weight for one in entries])
+                weights = tuple(one.weight for one in entries)
+                done = percents(weights)
                 self._plan = StepPlan(
                     tuple((one.step, one.name, percent) for one, percent in zip(entries, done, strict=True)),
                     tuple(one.name for one in entries),
                     tuple(one.name for one in entries if one.is_async),
+                    weights,
                 )
             return self._plan
 

@@ -36,11 +36,8 @@ class StepReport:
 
     def planned(self, plan: StepPlan, done: Iterable[str]) -> None:
         """Tell which steps there are, how much each is of the workflow, and which were done before."""
-        reached, weights = 0, dict[str, float]()
-        for _, name, percent in plan.rows:
-            weights[name] = percent - reached
-            reached = percent
-        self._ctx.plan_progress(weights, done)
+        weights = plan.weights if any(plan.weights) else (1.0,) * len(plan.names)
+        self._ctx.plan_progress(dict(zip(plan.names, weights, strict=True)), done)
 
     def started(self, step: str, order: int) -> None:
         """Tell that a step begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import CapabilityError
+from ..errors import CapabilityError, unloaded
 
 
 class StorageError(CapabilityError):
@@ -85,12 +85,19 @@ class StorageSupportError(StorageError, ImportError):
 
 
 class StorageUnavailableError(StorageError):
-    """Say that a job was given no storage."""
+    """Say that a job was given no storage.
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(job_id)
+    Args:
+        job_id: The job, empty where it has no id.
+        plugins: Ids of those that are registered and would provide one.
+    """
+
+    def __init__(self, job_id: str, plugins: tuple[str, ...] = ()) -> None:
+        super().__init__(job_id, plugins)
         self.job_id = job_id
+        self.plugins = plugins
 
     def __str__(self) -> str:
         job = f" of job '{self.job_id}'" if self.job_id else ""
-        return f"cannot use storage{job}: nothing provides 'storage'; load a plugin that does, such as fs_storage"
+        remedy = unloaded(self.plugins, "storage") or "load a plugin that does, such as fs_storage"
+        return f"cannot use storage{job}: nothing provides 'storage'; {remedy}"

@@ -401,6 +401,9 @@ class BackendContract(ABC):
         naive = JobLogEntry(event="e", at=datetime(2026, 1, 1))
         with pytest.raises(RecordContentError, match=r"1\.at"):
             backend.append_logs("one", [JobLogEntry(event="fine"), naive])
+        loud = JobLogEntry(event="e", level="loud")  # type: ignore[arg-type] # what callers without checkers write
+        with pytest.raises(RecordContentError, match=r"1\.level: 'loud' is none of"):
+            backend.append_logs("one", [JobLogEntry(event="fine"), loud])
         assert len(list(backend.logs("one"))) == 3
 
     def test_threads_may_write_together(self, backend: BackendClient, dataset: DatasetRecord) -> None:

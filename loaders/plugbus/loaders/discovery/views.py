@@ -40,7 +40,7 @@ def action_view(
 
     That is the class itself where they are true of it, else a subclass that differs in them alone. The class is never
     changed: two entries may name one class, and others may use it. A subclass that was made so can't be pickled by its
-    name; what is sent to another process is the class that it was made of, its ``__base__``.
+    name; executors that send it to another process have it made there again, as its ``__pickled_as__`` says.
 
     Args:
         plugin: The plugin's code.
@@ -59,6 +59,7 @@ def action_view(
         "__module__": action_cls.__module__,
         "__qualname__": action_cls.__qualname__,
         "__doc__": action_cls.__doc__,
+        "__pickled_as__": (action_view, (plugin, action, action_cls, different)),
     }
     try:
         made = new_class(action_cls.__name__, (action_cls,), exec_body=lambda namespace: namespace.update(body))

@@ -40,14 +40,18 @@ class Session:
         settings = HostSettings.default() if path is None else HostSettings.read(path)
         file = settings.file
         preferences = {**DEFAULT_PREFERENCES, **file.preferences}
-        settings = replace(settings, file=file.model_copy(update={"preferences": preferences}))
+        settings = replace(
+            settings,
+            file=file.model_copy(update={"preferences": preferences}),
+            artifacts=self.artifacts or settings.artifacts,
+        )
         return Host(settings, builtin=(*shipped_folders(), *self.folders))
 
     def store(self, host: Host) -> RunStore:
         """Return where runs are kept."""
         from plugbus.capabilities import RunStore, artifact_root
 
-        return RunStore(self.artifacts or host.settings.artifacts or artifact_root())
+        return RunStore(host.settings.artifacts or artifact_root())
 
 
 def shipped_folders() -> tuple[Path, ...]:

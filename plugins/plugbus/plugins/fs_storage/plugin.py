@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from plugbus.capabilities import STORAGE, StorageRoot, artifact_root, plugin_config
+from plugbus.capabilities import STORAGE, StorageRoot, find_artifact_root, plugin_config
 from plugbus.kernel import Plugin
 
 from .storage import FsStorage
@@ -54,7 +54,7 @@ class FsStoragePlugin(Plugin):
     def on_load(self, ctx: PluginContext) -> None:
         """Open every root and provide it."""
         config = plugin_config(ctx, FsStorageConfig)
-        roots = config.roots or {"storage": RootConfig(address=str(artifact_root() / "storage"))}
+        roots = config.roots or {"storage": RootConfig(address=str(find_artifact_root(ctx) / "storage"))}
         opened = {name: FsStorage(root.address, root.options) for name, root in roots.items()}
         ctx.provide(STORAGE, opened[config.default or next(iter(roots))])
         for name, storage in opened.items():

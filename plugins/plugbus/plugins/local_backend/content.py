@@ -6,9 +6,12 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from plugbus.capabilities import RecordContentError, StoredFile
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 DEPTH: Final = 200
 """How deep content may be nested: readers of JSON have limits between 500 and 2,000."""
@@ -63,6 +66,13 @@ class Content:
     def optional_text(self, path: str, value: object) -> str | None:
         """Return a text, or None."""
         return None if value is None else self.text(path, value)
+
+    def choice(self, path: str, value: object, kind: type[StrEnum]) -> str:
+        """Return one of the texts that there are."""
+        known = [one.value for one in kind]
+        if value not in known:
+            self.fault(path, f"{value!r} is none of {', '.join(known)}")
+        return str(value)
 
     def mapping(self, path: str, value: object) -> str:
         """Return a mapping as JSON."""

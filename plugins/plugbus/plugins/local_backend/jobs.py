@@ -93,9 +93,8 @@ class Jobs:
             changes["result"] = content.json("result", update.result)
         if update.error is not None:
             changes["error"] = content.text("error", update.error)
-        known = [one.value for one in JobStatus]
-        if update.status is not None and update.status not in known:
-            content.fault("status", f"{update.status!r} is none of {', '.join(known)}")
+        if update.status is not None:
+            content.choice("status", update.status, JobStatus)
         content.refuse()
         with self._database.writing(f"update job '{job}'") as connection:
             place = self._place(connection, job)
@@ -112,7 +111,7 @@ class Jobs:
             {
                 "event": content.name(f"{at}.event", one.event),
                 "data": content.mapping(f"{at}.data", one.data),
-                "level": content.text(f"{at}.level", one.level),
+                "level": content.choice(f"{at}.level", one.level, LogLevel),
                 "at": content.time(f"{at}.at", one.at),
                 "step": content.optional_text(f"{at}.step", one.step),
                 "key": content.optional_text(f"{at}.key", one.key),
@@ -187,6 +186,6 @@ def _job(
 
 
 def _entry(place: int, event: str, data: str, level: str, at: str, step: str | None, key: str | None) -> JobLogEntry:
-    return JobLogEntry(
-        id=place, event=event, data=json.loads(data), level=LogLevel(level), at=read_time(at), step=step, key=key
-    )
+    # What was written before levels were checked is read all the same, where it is seen.
+    known = LogLevel(level) if level in set(LogLevel) else LogLevel.WARNING
+    return JobLogEntry(id=place, event=event, data=json.loads(data), level=known, at=read_time(at), step=step, key=key)

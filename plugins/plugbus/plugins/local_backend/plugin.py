@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugbus.capabilities import BACKEND, BACKEND_UPKEEP, artifact_root, plugin_config
+from plugbus.capabilities import BACKEND, BACKEND_UPKEEP, find_artifact_root, plugin_config
 from plugbus.kernel import Plugin
 
 from .client import LocalBackend
@@ -38,7 +38,7 @@ class LocalBackendPlugin(Plugin):
         """Open the file and provide it; it is closed at the unload, after it was withdrawn."""
         config = plugin_config(ctx, LocalBackendConfig)
         backend = LocalBackend(
-            config.path or artifact_root() / "backend" / "backend.db",
+            config.path or find_artifact_root(ctx) / "backend" / "backend.db",
             busy_timeout=config.busy_timeout,
             max_size=config.max_size,
             is_synced=config.synced,

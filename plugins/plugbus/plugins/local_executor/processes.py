@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from plugbus.capabilities import Executor, ExecutorTraits
+from plugbus.capabilities import ExecutionMode, Executor, ExecutorTraits
 
 from .defaults import CallDefaults
 from .errors import NotSendableError
@@ -67,7 +67,7 @@ class ProcessExecutor(Executor):
     @property
     def traits(self) -> ExecutorTraits:
         """Say what can be expected: calls are begun in order where there is one process."""
-        return ExecutorTraits(is_remote=True, is_ordered=self._count == 1)
+        return ExecutorTraits(is_remote=True, is_ordered=self._count == 1, modes=frozenset(ExecutionMode))
 
     def submit(self, call: ActionCall, publish: Callable[[Event], None] | None = None) -> Future[Any]:
         """Hand the action to the next process that is free.

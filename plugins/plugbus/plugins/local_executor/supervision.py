@@ -19,6 +19,7 @@ from plugbus.capabilities import (
     ActionRetried,
     ActionStarted,
     ActionTimeoutError,
+    FarFunction,
     WorkCancelledError,
 )
 
@@ -135,7 +136,7 @@ class Supervisor:
             self._end()
             context = get_context("spawn")
             ours, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(theirs,), name="plugbus-worker")
+            process = context.Process(target=FarFunction.of(serve), args=(theirs,), name="plugbus-worker")
             process.start()
             theirs.close()
             self._connection, self._process = ours, process

@@ -19,6 +19,7 @@ from plugbus.capabilities import ActionFailed, CancellationToken, EventLogged, W
 from .errors import NotSendableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
     from plugbus.capabilities import ActionCall
@@ -33,11 +34,13 @@ class PrivatePackage:
         name: The name.
         origin: Its file, None where it is a folder alone.
         folders: Where its modules are.
+        reopen: Imports it as it was imported there, where its loader offers that.
     """
 
     name: str
     origin: str | None
     folders: tuple[str, ...]
+    reopen: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,9 @@ def _carry_out(connection: Connection, order: Order, token: CancellationToken) -
 
 def _import_package(package: PrivatePackage) -> None:
     if package.name in sys.modules:
+        return
+    if package.reopen is not None:
+        package.reopen()
         return
     folders = list(package.folders)
     if package.origin is None:
