@@ -15,6 +15,15 @@ from typing import Any
 import pytest
 
 import plugbus.plugins
+from plugbus.capabilities import (
+    ActionPipeline,
+    CancellationToken,
+    MetricsRecorded,
+    PipelineRunner,
+    RunStatus,
+    RunStore,
+)
+from plugbus.loaders import Host, shipped_plugins
 
 NEEDED = ("click", "rich_click", "sklearn", "matplotlib", "PIL")
 MISSING = [module for module in NEEDED if find_spec(module) is None]
@@ -157,3 +166,27 @@ def test_a_pipeline_that_is_killed_in_the_training_ends_as_one_without_a_break(p
     assert [one["data"] for one in events if one.get("name") == "train_resumed"] == [{"epoch": EPOCHS}]
     division = (place / "artifacts" / "runs" / first / "data" / "division.json").read_bytes()
     assert division == (Path(whole["artifact_dir"]) / "data" / "division.json").read_bytes()
+
+
+def test_a_training_that_is_stopped_ends_after_its_epoch_and_is_taken_up(tmp_path: Path) -> None:
+    with Host(builtin=[shipped_plugins()]) as host:
+        kernel = host.kernel
+        kernel.load("digits", "local_executor", "jsonl_tracking")
+        pipeline = ActionPipeline(["digits.prepare", "digits.train"], name="digits", services=kernel.services)
+        runner = PipelineRunner(kernel, RunStore(tmp_path / "artifacts"))
+        params = {"epochs": 4, "hidden_units": 8, "batch_size": 200}
+        token = CancellationToken()
+
+        def stop(event: MetricsRecorded) -> None:
+            if event.step == 2:
+                token.cancel("enough")
+
+        with kernel.bus.subscribe(MetricsRecorded, stop):
+            stopped = runner.run(pipeline, params, cancellation=token)
+        assert stopped.status is RunStatus.CANCELLED
+        assert stopped.run_id is not None
+        assert epochs_kept(tmp_path, stopped.run_id) == 2
+        done = runner.run(pipeline, params, resume=stopped.run_id)
+        assert done.status is RunStatus.OK, done.message
+        assert done.outputs["resumed"] == ["prepare"]
+        assert epochs_kept(tmp_path, stopped.run_id) == 4
