@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := -p plugbus.kernel -p plugbus.capabilities -p plugbus.loaders -p plugbus.plugins
+PYTHON312 ?= python3.12
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser check format lint types layers docs coverage bench mutants changelog clean
+.PHONY: help demo test browser check format lint types layers docs coverage bench bench-synapse mutants changelog clean
 
 help: ## Show this list.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plugbus needs Python 3.11 or newer; make PYTHON=python3.11")'
@@ -29,6 +30,10 @@ help: ## Show this list.
 	.venv-bench/bin/python -m pip install --quiet --upgrade pip
 	.venv-bench/bin/python -m pip install --quiet --editable '.[all]' --group bench
 	@touch $@
+
+# The SDK needs a Python of its own, and brings along more than eighty packages; without both the table says so.
+.venv-bench-synapse/.bench:
+	-$(PYTHON312) -m venv .venv-bench-synapse && .venv-bench-synapse/bin/python -m pip install --quiet synapse-sdk && touch $@
 
 # Apart from the rest as well: what changes the code has no place beside what checks it.
 .venv-mutants/.mutants: pyproject.toml
@@ -77,6 +82,9 @@ coverage: .venv/.dev ## Test the kernel, and fail with each line and branch of i
 bench: .venv-bench/.bench ## Measure against peers; one table, and benchmarks/results/latest.json.
 	.venv-bench/bin/python -m benchmarks
 
+bench-synapse: .venv-bench/.bench .venv-bench-synapse/.bench ## Measure beside the Synapse SDK itself; needs Python 3.12.
+	.venv-bench/bin/python -m benchmarks --only synapse
+
 mutants: .venv-mutants/.mutants ## Break the kernel in one place at a time; show what no test notices (MODULE=leases MOST=20).
 	.venv-mutants/bin/python tests/mutants.py $(MODULE) $(if $(MOST),--most $(MOST))
 
@@ -84,5 +92,5 @@ changelog: .venv/.dev ## Show what the next release's notes will say.
 	$(BIN)/towncrier build --draft --version next
 
 clean: ## Remove what was made, but not the runs in artifacts/.
-	rm -rf tests/browser/node_modules .venv .venv-bench .venv-mutants .mutants .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
+	rm -rf tests/browser/node_modules .venv .venv-bench .venv-bench-synapse .venv-mutants .mutants .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

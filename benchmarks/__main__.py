@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 SUITES = ("imports", "bus", "services", "resolving", "loading", "steps", "actions", "discovery", "forms", "memory")
+OPTIONAL = ("synapse",)  # run when they are asked for
 RESULT = Path(__file__).parent / "results" / "latest.json"
 
 LEGEND = (
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None, *, suites: Sequence[str] = SUIT
         result: The file that is written.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=suites, action="append", metavar="NAME", help=" | ".join(suites))
+    names = (*suites, *OPTIONAL)
+    parser.add_argument("--only", choices=names, action="append", metavar="NAME", help=" | ".join(names))
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer repeats: a look in passing")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     options = parser.parse_args(arguments)

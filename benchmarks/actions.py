@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel
 
 from plugbus.capabilities import ActionCall, ActionPolicy, BaseAction
 from plugbus.kernel import EventBus
 from plugbus.plugins.local_executor import LocalExecutor
 
+from .materials import params_of
 from .rows import Budget, Row, judge
 from .timing import Statement, compare
 
@@ -84,19 +85,6 @@ def _rows(size: int, effort: Effort, told: str, work: Any) -> Iterator[Row]:
                 samples=series.samples, bases=series.bases,
             )
         )  # fmt: skip
-
-
-def params_of(size: int) -> tuple[type[BaseModel], dict[str, Any]]:
-    """Return a model with so many fields of four kinds, each with a limit, and valid values for it."""
-    kinds: tuple[tuple[Any, Any], ...] = (
-        (int, Field(default=100, ge=1, le=1000)),
-        (float, Field(default=0.001, gt=0)),
-        (str, Field(default="n", max_length=8)),
-        (bool, Field(default=False)),
-    )
-    values = (3, 0.5, "x", True)
-    definitions: dict[str, Any] = {f"field_{place}": kinds[place % 4] for place in range(size)}
-    return create_model(f"Params{size}", **definitions), {f"field_{place}": values[place % 4] for place in range(size)}
 
 
 def action_of(model: type[BaseModel], work: Any) -> type[BaseAction[Any]]:

@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.__main__ import SUITES, main, run
+from benchmarks import synapse
+from benchmarks.__main__ import OPTIONAL, SUITES, main, run
 from benchmarks.bus import against_fastest
 from benchmarks.contest import Contest, Forecast, Peer, describe_refusal, growth_row, opened
 from benchmarks.figures import growth_exponent, median_of_ratios
@@ -26,6 +27,7 @@ from benchmarks.problems import Problem, back_jumps, chain, wide
 from benchmarks.report import as_json, in_unit, render, summary
 from benchmarks.rows import Budget, Measure, Row, Verdict, judge, standing
 from benchmarks.steps import over_the_loop
+from benchmarks.synapse_sides import SIZES, Plugbus, measure_side
 from benchmarks.timing import QUICK, Effort, Series, Statement, Steps, compare, quiet
 from packaging.requirements import Requirement
 
@@ -678,7 +680,42 @@ def test_a_step_is_judged_by_what_it_takes_over_its_turn_in_the_plain_loop(longe
 
 
 def test_every_suite_that_is_named_has_a_measure() -> None:
-    assert all(callable(import_module(f"benchmarks.{name}").measure) for name in SUITES)
+    assert all(callable(import_module(f"benchmarks.{name}").measure) for name in (*SUITES, *OPTIONAL))
+
+
+def taken(what: str, size: int, *samples: float) -> dict[str, object]:
+    return {"what": what, "size": size, "samples": samples, "bases": (1.0,) * len(samples)}
+
+
+def test_the_synapse_sdk_is_compared_by_ratios_and_never_a_fault_of_ours() -> None:
+    failed: dict[str, object] = {"what": "discover", "size": 10, "failure": "OSError: gone"}
+    ours = [taken("execute", 4, 2.0, 3.0, 2.5), taken("discover", 10, 2.0)]
+    mine, peer, _, broken = synapse.rows(ours, [{**taken("execute", 4, 9.0), "bases": (10.0,)}, failed])
+    assert (mine.ratio, peer.ratio, peer.verdict) == (2.5, 0.9, Verdict.BEHIND)
+    assert (broken.verdict, broken.note, broken.is_fault) == (Verdict.FAILED, "OSError: gone", False)
+    assert next(synapse.rows([failed], [failed])).is_fault
+
+
+def test_without_its_interpreter_the_synapse_sdk_is_said_not_to_be_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(synapse, "PEER_PYTHON", synapse.ROOT / ".venv-of-nobody" / "python")
+    (row,) = synapse.measure(QUICK)
+    assert (row.verdict, row.is_fault) == (Verdict.NOT_RUN, False)
+    assert ".venv-of-nobody" in row.note
+    assert "Python 3.12" in row.note
+
+
+def test_a_side_that_can_not_be_imported_is_told_with_its_reason() -> None:
+    with pytest.raises(RuntimeError, match="cannot measure nobody: KeyError"):
+        synapse.run_side(Path(sys.executable), "nobody", QUICK, str(ROOT))
+
+
+def test_what_plugbus_does_beside_the_synapse_sdk_runs() -> None:
+    found = measure_side(Plugbus(), PATIENT)
+    assert [(one["what"], one["size"], one.get("failure")) for one in found] == [
+        (what, size, None) for what, sizes in SIZES.items() for size in sizes
+    ]
 
 
 def test_the_group_that_is_installed_and_the_versions_that_are_told_name_the_same_peers() -> None:

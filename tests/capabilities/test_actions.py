@@ -99,6 +99,22 @@ def forward(name: str) -> type[BaseAction[Any]]:
     return Forward
 
 
+class TestLoggerOfABareCall:
+    class Logging(BaseAction[Params]):
+        def execute(self) -> int:
+            self.logger.info("size %d", self.params.size)
+            return self.params.size
+
+    def test_says_nothing_where_nobody_hears(self) -> None:
+        assert ActionCall(self.Logging, {"size": 3}).run_here() == 3
+
+    def test_reaches_those_who_hear(self) -> None:
+        ActionCall(self.Logging, {"size": 3}).run_here()  # what nobody heard is not kept for those who come later
+        result, events = run(ActionCall(self.Logging, {"size": 4}))
+        assert result == 4
+        assert [one.message for one in events if isinstance(one, MessageLogged)] == ["size 4"]
+
+
 class TestWhatAClassSaysOfItself:
     def test_category_is_open_by_default(self) -> None:
         assert SizeAction.category is None

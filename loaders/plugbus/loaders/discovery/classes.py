@@ -123,27 +123,31 @@ class ActionFinder:
         bases = [one for base in found["bases"] if (one := self._judge_base(module, base, found)) is not _NOTHING]
         if not found["attributes"] and (not bases or bases == [_UNKNOWN]):  # most classes: models, errors, values
             return _UNKNOWN if bases else _Verdict(defined=frozenset(found["defined"]))
+        is_action = is_unknown = False
+        abstract = inherited = _NONE
         attributes: dict[str, str] = {}
         for one in reversed(bases):
-            inherited = dict(one.attributes)
-            if one.is_concrete:  # its name is taken, by itself
-                inherited.pop("action_name", None)
-            attributes |= inherited
-        for key, value in found["attributes"].items():
-            text = self._text(module, value)
+            is_action |= one.is_action
+            is_unknown |= one.is_unknown
+            abstract |= one.abstract
+            inherited |= one.defined
+            said = one.attributes
+            if one.is_concrete and "action_name" in said:  # its name is taken, by itself
+                said = {key: value for key, value in said.items() if key != "action_name"}
+            attributes |= said
+        for key, given in found["attributes"].items():
+            text = self._text(module, given)
             if text is None:
                 attributes.pop(key, None)
             else:
                 attributes[key] = text
         own = frozenset(found["abstract"])
         defined = frozenset(found["defined"]) - own
-        inherited_definitions = _NONE.union(*[one.defined for one in bases])
-        abstract = _NONE.union(*[one.abstract for one in bases])
         return _Verdict(
-            is_action=any(one.is_action for one in bases),
-            is_unknown=any(one.is_unknown for one in bases),
-            abstract=(abstract - defined - inherited_definitions) | own,
-            defined=(defined | inherited_definitions) - own,
+            is_action=is_action,
+            is_unknown=is_unknown,
+            abstract=(abstract - defined - inherited) | own,
+            defined=(defined | inherited) - own,
             attributes=attributes,
         )
 
@@ -157,7 +161,7 @@ class ActionFinder:
             shipped = self._shipped.action(place.name)
             if shipped is None:
                 return _NOTHING
-            verdict = _Verdict(is_action=True, abstract=shipped.abstract, attributes=dict(shipped.attributes))
+            verdict = _Verdict(is_action=True, abstract=shipped.abstract, attributes=shipped.attributes)
         else:
             verdict = _UNKNOWN
         given, home = (base["arguments"], module) if "arguments" in base else (list(place.arguments), place.home)

@@ -52,6 +52,7 @@ class Names:
         self._tops = {one.partition(".")[0] for one in self._inside} - NEVER_OWN
         self._own_name = folder if "" in packages and folder not in self._inside else None
         self._found: dict[tuple[str, str], Place | None] = {}
+        self._outside: dict[tuple[str, str], Place] = {}  # the files of a folder import the same few names
 
     def class_at(self, place: Place) -> ClassFacts | None:
         """Return what is said of the class at a place of the folder; None for anything else."""
@@ -70,10 +71,13 @@ class Names:
         key = (module, dotted)
         if key not in self._found:
             self._found[key] = None  # a name that leads to itself leads nowhere
-            first, *rest = dotted.split(".")
-            place = self._of_module(module, first)
-            for part in rest:
-                place = None if place is None else self._member(place, part)
+            if "." in dotted:
+                first, *rest = dotted.split(".")
+                place = self._of_module(module, first)
+                for part in rest:
+                    place = None if place is None else self._member(place, part)
+            else:
+                place = self._of_module(module, dotted)
             self._found[key] = place
         return self._found[key]
 
@@ -99,10 +103,16 @@ class Names:
         return Place(place.module, place.name, arguments, module) if place is not None and arguments else place
 
     def _imported(self, module: str, target: str, attribute: str) -> Place | None:
+        outside = self._outside.get((target, attribute))
+        if outside is not None:
+            return outside
         found = self._absolute(module, target)
-        if found is None:  # outside
+        if found is None:
             dotted = target.lstrip(".")
-            return Place(None, f"{dotted}.{attribute}" if attribute else dotted)
+            outside = Place(None, f"{dotted}.{attribute}" if attribute else dotted)
+            if not target.startswith("."):
+                self._outside[target, attribute] = outside
+            return outside
         return self._member(Place(found, ""), attribute) if attribute else Place(found, "")
 
     def _absolute(self, module: str, target: str) -> str | None:

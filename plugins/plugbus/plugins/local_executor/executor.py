@@ -72,7 +72,8 @@ class LocalExecutor(Executor):
             return super().execute(action_cls, params, **known)
         if self._known:
             known = {**self._known, **{name: value for name, value in known.items() if value}}
-        return ActionCall(action_cls, params, **known).run_here(self._publish)
+        call = ActionCall(action_cls, params, **known) if known else ActionCall(action_cls, params)
+        return call.run_here(self._publish)
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Refuse further calls; nothing runs in the background that could be waited for."""
