@@ -455,7 +455,7 @@ class TestEvents:
             MetricsRecorded,
         ]
         told = [one for one in events if isinstance(one, PipelineEvent)]
-        assert told[0] == PipelineStarted("job", "demo", ("a", "b"))
+        assert told[0] == PipelineStarted("job", "demo", ("a", "b"), (), {"a": 1.0, "b": 1.0})
         assert told[1] == ActionStatusChanged("job", "demo", "a", "running", "pending")
         assert told[2] == PipelineProgressed("job", "demo", "a", 25.0, 12.5)
         assert told[3] == PipelineProgressed("job", "demo", "a", 37.5, 18.75)

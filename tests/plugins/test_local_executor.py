@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
 
-from plugbus.capabilities import EXECUTOR, ActionCall, ActionCompleted, ActionStarted, BaseAction, PluginConfigError
+from plugbus.capabilities import (
+    EXECUTOR,
+    PIPELINE_EXECUTOR,
+    ActionCall,
+    ActionCompleted,
+    ActionPipeline,
+    ActionStarted,
+    BaseAction,
+    PipelineCompleted,
+    PluginConfigError,
+)
 from plugbus.kernel import Event, Kernel, PluginLoadError, PluginMetadata, ServiceNotFoundError
 from plugbus.plugins.local_executor import LocalExecutor, LocalExecutorPlugin
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Nothing(BaseModel):
@@ -22,6 +35,11 @@ class Look(BaseAction[Nothing]):
 
     def execute(self) -> tuple[dict[str, Any], str | None]:
         return dict(self.ctx.env), self.ctx.job_id
+
+
+class Say(BaseAction[Nothing]):
+    def execute(self) -> dict[str, str | None]:
+        return {"host": self.ctx.env["HOST"], "job": self.ctx.job_id}
 
 
 class Interrupt(BaseAction[Nothing]):
@@ -37,7 +55,7 @@ class Nested(BaseAction[Nothing]):
 
 
 class Shipped(LocalExecutorPlugin):
-    metadata = PluginMetadata("local_executor", "1.0.0", provides=(EXECUTOR,))
+    metadata = PluginMetadata("local_executor", "1.0.0", provides=(EXECUTOR, PIPELINE_EXECUTOR))
 
 
 def test_settings_and_job_are_those_of_the_call_before_those_of_the_executor() -> None:
@@ -110,6 +128,25 @@ class TestPlugin:
             kernel.bus.subscribe(ActionStarted, events.append)
             kernel.services.get(EXECUTOR).execute(Look, job_id="job")
         assert events == [ActionStarted("job", "look")]
+
+    def test_offers_an_executor_of_pipelines_while_it_is_loaded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PLUGBUS_ARTIFACT_ROOT", str(tmp_path))
+        events: list[Event] = []
+        with Kernel(config={"local_executor": {"env": {"HOST": "example.org"}, "mode": "threads"}}) as kernel:
+            kernel.register(Shipped())
+            kernel.load("local_executor")
+            kernel.bus.subscribe(PipelineCompleted, events.append)
+            executor = kernel.services.get(PIPELINE_EXECUTOR)
+            run_id = executor.submit(ActionPipeline([Say]))
+            assert executor.wait(run_id, 60) == {"host": "example.org", "job": run_id}
+            assert [event.topic for event in events] == ["PipelineCompleted"]
+            kernel.unload("local_executor")
+            with pytest.raises(ServiceNotFoundError):
+                kernel.services.get(PIPELINE_EXECUTOR)
+            with pytest.raises(RuntimeError, match="the executor is shut down"):
+                executor.submit(ActionPipeline([Say]))
 
     def test_takes_settings_from_its_configuration(self) -> None:
         with Kernel(config={"local_executor": {"env": {"HOST": "example.org"}}}) as kernel:

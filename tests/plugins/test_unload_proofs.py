@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
 import plugbus.plugins
 from plugbus.capabilities import (
     BACKEND,
     EXECUTOR,
+    PIPELINE_EXECUTOR,
     STORAGE,
     TRACKING,
+    ActionPipeline,
     ActionRunner,
+    BaseAction,
     DatasetDraft,
     DataUnitDraft,
     LogLevel,
@@ -41,6 +45,15 @@ USABLE = [one for one, source in SHIPPED.items() if not source.missing_modules]
 CONFIG = {"console": {"show": "always"}}
 
 
+class Nothing(BaseModel):
+    pass
+
+
+class Look(BaseAction[Nothing]):
+    def execute(self) -> int:
+        return 1
+
+
 def use(kernel: Kernel, artifacts: Path) -> None:
     """Make every shipped plugin do its work, as far as it is loaded."""
     kernel.bus.publish(ProgressReported("job", 1, 2))
@@ -55,6 +68,9 @@ def use(kernel: Kernel, artifacts: Path) -> None:
         with storage.open("some.bin", "wb") as file:
             file.write(b"1")
         assert list(storage.list()) == ["some.bin"]
+    pipelines = kernel.services.find(PIPELINE_EXECUTOR)
+    if pipelines is not None:
+        assert pipelines.wait(pipelines.submit(ActionPipeline([Look])), 60) == 1
     active = kernel.list(PluginState.ACTIVE)
     if "digits" not in active or kernel.services.find(EXECUTOR) is None or kernel.services.find(TRACKING) is None:
         return

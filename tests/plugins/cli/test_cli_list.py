@@ -55,7 +55,7 @@ def test_list_as_json_has_every_fact(plugbus: Cli, add_plugin: AddPlugin, place:
         "missing_modules": [],
     }
     assert (found["needy"]["state"], found["needy"]["missing_modules"]) == ("needs modules", ["no_such_module"])
-    assert found["local_executor"]["provides"] == ["executor"]
+    assert found["local_executor"]["provides"] == ["executor", "pipeline_executor"]
 
 
 def test_list_shows_a_broken_plugin_and_tells_on_stderr_what_is_wrong(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .work import WorkEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,12 @@ class PipelineStarted(PipelineEvent):
     Args:
         actions: The names of its actions, in the order in which they are run.
         resumed: Those of them that an earlier process had done.
+        weights: The share of each in the progress of the whole, relative to the others'; empty where all count alike.
     """
 
     actions: tuple[str, ...]
     resumed: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

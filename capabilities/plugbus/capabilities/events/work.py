@@ -137,11 +137,13 @@ class MetricsRecorded(WorkEvent):
         values: Name to number.
         category: What they belong to, such as ``train``.
         step: Epoch or iteration, from 0 on; None for values that belong to no step.
+        action: Which action of a pipeline measured them, by its name there; None outside of pipelines.
     """
 
     values: Mapping[str, float]
     category: str | None = None
     step: int | None = None
+    action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

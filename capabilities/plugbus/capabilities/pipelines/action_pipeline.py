@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from plugbus.kernel import ServiceLocator
 
     from ..actions import BaseAction
+    from ..autolog import AutologFramework
     from ..context import RuntimeContext
     from ..executors import Executor
     from .checkpoint import PipelineCheckpoints
@@ -318,6 +319,7 @@ class ActionPipeline:
             None if ctx is None else ctx.language,
             NO_MESSAGES if ctx is None else ctx.messages,
             NO_SERVICES if ctx is None else ctx.services,
+            _autologs_of(ctx),
             context,
             publish,
             executor,
@@ -332,7 +334,8 @@ class ActionPipeline:
         resumed = () if journal is None else journal.done
         start = monotonic()
         board.begin()
-        publish(PipelineStarted(job_id, self.name, self.action_names, resumed))
+        weights = {one.name: one.weight for one in self._plan.actions.values()}
+        publish(PipelineStarted(job_id, self.name, self.action_names, resumed, weights))
         forgets = [one.on_cancel(token.cancel) for one in outer]
         try:
             execution.go_on()
@@ -409,6 +412,15 @@ def _mapping(params: Params) -> dict[str, Any]:
     if isinstance(params, BaseModel):
         return {name: getattr(params, name) for name in type(params).model_fields} | (params.model_extra or {})
     return dict(params or {})
+
+
+def _autologs_of(ctx: RuntimeContext | None) -> Mapping[str, AutologFramework] | None:
+    """Return what loaded plugins log frameworks with, where the job is one of a host with plugins."""
+    if ctx is None or ctx.services.locator is None:
+        return None
+    from ..autolog.contract import autologs_of  # few pipelines are run without any, and those need not wait for it
+
+    return autologs_of(ctx.services.locator)
 
 
 def _run_id_of(ctx: RuntimeContext | None) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from ..actions import ActionCall
+from ..actions import Action, ActionCall
+from ..context import find_messages
+from ..context.messages import NO_MESSAGES
 from ..errors import WorkCancelledError
-from ..events import MetricsRecorded, ProgressReported
+from ..events import MetricsRecorded, ProgressFailed, ProgressPlanned, ProgressReported
 from .errors import WiringError
 from .status import ActionStatus
 from .wiring import gathered, resolved
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from plugbus.kernel import Event
 
+    from ..autolog import AutologFramework
     from ..backend import BackendClient
     from ..cancellation import CancellationToken
     from ..context import HostServices, MessageCatalogue
@@ -51,6 +54,7 @@ class Surroundings:
         language: The language of the people that read messages.
         messages: The texts of message codes.
         services: What loaded plugins provide.
+        autologs: What logs frameworks, besides what is built in.
         context: Where its files are.
         publish: Where events go.
         executor: What carries the actions; None runs them in threads of this process.
@@ -70,6 +74,7 @@ class Surroundings:
     language: str | None
     messages: MessageCatalogue
     services: HostServices
+    autologs: Mapping[str, AutologFramework] | None
     context: PipelineContext
     publish: Callable[[Event], None]
     executor: Executor | None
@@ -235,8 +240,9 @@ class Execution:
             storage=around.storage,
             checkpoint=around.checkpoint,
             language=around.language,
-            messages=around.messages,
+            messages=_messages_of(one, around),
             services=around.services,
+            autologs=around.autologs,
             pipeline=around.context,
         )
         self._carry(name, call)
@@ -274,9 +280,7 @@ class Execution:
 
         def hear(event: Event) -> None:
             board.hear(name, event)
-            if isinstance(event, ProgressReported | MetricsRecorded):
-                event = replace(event, category=f"{name}.{event.category}" if event.category else name)
-            publish(event)
+            publish(_placed(name, event))
 
         return hear
 
@@ -346,6 +350,32 @@ class Execution:
         """Note of all that was not begun that it will not be."""
         while self._waiting:
             self._board.move(self._waiting.pop(0), ActionStatus.CANCELLED, message)
+
+
+def _messages_of(one: PlannedAction, around: Surroundings) -> MessageCatalogue:
+    """Return the messages of the plugin that offers an action, and over them those of the run."""
+    locator = around.services.locator
+    if locator is None:
+        return around.messages
+    # By the name where a host offers the action itself.
+    owners = [one.label.rpartition(".")[0] or one.label]
+    owners += [offer.owner for offer in locator.providers(Action(one.label)) if offer.provided is one.action_cls]
+    found = NO_MESSAGES.merge(*(find_messages(locator, owner) for owner in owners))
+    return found.merge(around.messages) if found else around.messages
+
+
+def _placed(name: str, event: Event) -> Event:
+    """Return what an action tells of itself as the run tells it."""
+    if isinstance(event, ProgressReported | ProgressFailed):
+        return replace(event, category=f"{name}.{event.category}" if event.category else name)
+    if isinstance(event, MetricsRecorded):
+        # A pipeline inside an action of another one: its action is a part of that.
+        category = f"{name}.{event.category}" if event.category else name
+        return replace(event, category=category, action=f"{name}/{event.action}" if event.action else name)
+    if isinstance(event, ProgressPlanned):
+        weights = {f"{name}.{category}": weight for category, weight in event.weights.items()}
+        return replace(event, weights=weights, done=tuple(f"{name}.{category}" for category in event.done))
+    return event
 
 
 def _attempted(name: str, call: ActionCall, executor: Executor | None, publish: Callable[[Event], None]) -> _Outcome:

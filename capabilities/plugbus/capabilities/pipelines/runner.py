@@ -64,6 +64,7 @@ class PipelineRunner:
         notes: str | None = None,
         env: Mapping[str, Any] | None = None,
         cancellation: CancellationToken | None = None,
+        language: str | None = None,
     ) -> RunResult:
         """Run a pipeline and return what came of it; its outputs have ``result`` and the status of each action.
 
@@ -79,6 +80,7 @@ class PipelineRunner:
             notes: For people.
             env: Settings from outside for the actions.
             cancellation: Says when the run is to stop.
+            language: The language of the people that read the messages of its actions.
 
         Raises:
             PipelineParamsError: What it is to begin with is wrong.
@@ -119,6 +121,7 @@ class PipelineRunner:
                 run=context,
                 cancellation=cancellation,
                 storage=storage,
+                language=language,
                 services=HostServices(services, self._kernel.find_by_capability),
             )
             done = pipeline.run(

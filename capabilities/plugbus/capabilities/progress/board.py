@@ -11,6 +11,13 @@ from ..events import (
     ActionCompleted,
     ActionFailed,
     ActionStarted,
+    ActionStatusChanged,
+    PipelineCancelled,
+    PipelineCompleted,
+    PipelineEvent,
+    PipelineFailed,
+    PipelineProgressed,
+    PipelineStarted,
     ProgressFailed,
     ProgressPlanned,
     ProgressReported,
@@ -32,10 +39,13 @@ if TYPE_CHECKING:
 
 _BEGINNINGS: Final = frozenset({ActionStarted, ProgressFailed, ProgressPlanned, RunStarted})
 _ENDINGS: Final = frozenset({ActionCancelled, ActionCompleted, ActionFailed, RunEnded})
-_ACTION_ENDS: Final[dict[type[WorkEvent], ProgressState]] = {
+_ENDS: Final[dict[type[WorkEvent], ProgressState]] = {
     ActionCompleted: ProgressState.COMPLETED,
     ActionFailed: ProgressState.FAILED,
     ActionCancelled: ProgressState.CANCELLED,
+    PipelineCompleted: ProgressState.COMPLETED,
+    PipelineFailed: ProgressState.FAILED,
+    PipelineCancelled: ProgressState.CANCELLED,
 }
 _RUN_ENDS: Final = {
     "ok": ProgressState.COMPLETED,
@@ -48,8 +58,9 @@ _RUN_ENDS: Final = {
 class ProgressBoard:
     """Keep the progress of each job, for any number of readers: ``bus.subscribe(WorkEvent, board.record)``.
 
-    A job begins with its first event. It ends with its run, or with its action where it is part of no run. What it
-    reports after its end begins anew. Ended jobs are kept until there are too many of them, the oldest going first.
+    A job begins with its first event. It ends with its run; where it is part of none, with its pipeline; and with its
+    action where it is part of neither. The categories of a pipeline's whole are its actions. What a job reports after
+    its end begins anew. Ended jobs are kept until there are too many of them, the oldest going first.
 
     Args:
         clock: Tells seconds; only differences count.
@@ -62,6 +73,7 @@ class ProgressBoard:
         self._lock = threading.Lock()
         self._models: dict[str | None, ProgressModel] = {}
         self._runs: set[str | None] = set()
+        self._pipelines: dict[str | None, str] = {}  # the outermost one of each job
 
     def record(self, event: WorkEvent) -> None:
         """Take an event; those that say nothing of progress are not looked at."""
@@ -72,6 +84,10 @@ class ProgressBoard:
             self._begin(event)
         elif kind in _ENDINGS:
             self._end(event)
+        elif isinstance(event, PipelineEvent):
+            self._follow_pipeline(event)
+        elif self._pipelines and event.job_id in self._pipelines:
+            pass  # steps do not say which action they are of
         elif isinstance(event, StepCompleted | StepSkipped | StepFailed):
             model = self.model(event.job_id)
             if model is not None and isinstance(event, StepFailed):
@@ -94,6 +110,7 @@ class ProgressBoard:
         with self._lock:
             self._models.pop(job_id, None)
             self._runs.discard(job_id)
+            self._pipelines.pop(job_id, None)
 
     @property
     def job_ids(self) -> tuple[str | None, ...]:
@@ -121,15 +138,42 @@ class ProgressBoard:
         elif isinstance(event, ProgressFailed):
             model.fail(event.category)
 
+    def _follow_pipeline(self, event: PipelineEvent) -> None:
+        with self._lock:
+            if isinstance(event, PipelineStarted):
+                self._pipelines.setdefault(event.job_id, event.pipeline)
+            if self._pipelines.get(event.job_id) != event.pipeline:
+                return  # one inside an action of another
+            if type(event) in _ENDS:
+                del self._pipelines[event.job_id]
+        if type(event) in _ENDS:
+            self._end(event)
+            return
+        model = self._working(event.job_id)
+        if isinstance(event, PipelineStarted):
+            model.begin()
+            model.plan({name: event.weights.get(name, 1.0) for name in event.actions}, event.resumed)
+        elif isinstance(event, PipelineProgressed):
+            model.report(event.progress, 100, event.action)
+        elif isinstance(event, ActionStatusChanged):
+            if event.status == "running":
+                model.report(0, 100, event.action)
+            elif event.status == "failed":
+                model.fail(event.action)
+            elif event.status in {"completed", "skipped"}:
+                model.complete(event.action)
+
     def _end(self, event: WorkEvent) -> None:
         job_id = event.job_id
-        state = _ACTION_ENDS.get(type(event))
+        state = _ENDS.get(type(event))
         with self._lock:
             if isinstance(event, RunEnded):
                 self._runs.discard(job_id)
+                self._pipelines.pop(job_id, None)
                 state = _RUN_ENDS.get(event.status, ProgressState.FAILED)
             model = self._models.get(job_id)
-            if state is None or job_id in self._runs or model is None or model.state in ENDED:
+            is_part = job_id in self._runs or job_id in self._pipelines
+            if state is None or is_part or model is None or model.state in ENDED:
                 return
             model.end(state)
             ended = [job for job, one in self._models.items() if one.state in ENDED]

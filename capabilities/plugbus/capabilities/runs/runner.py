@@ -107,7 +107,11 @@ class RunEngine:
 
         def track(event: MetricsRecorded) -> None:
             if event.job_id == run_id:
-                context.tracking.log_metrics(event.values, event.step)
+                values = event.values
+                if event.action is not None:
+                    # Branches of a pipeline may measure things of one name at the same time.
+                    values = {f"{event.action}/{name}": value for name, value in values.items()}
+                context.tracking.log_metrics(values, event.step)
 
         with self.bus.subscribe(MetricsRecorded, track):
             try:

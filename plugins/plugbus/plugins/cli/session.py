@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from plugbus.capabilities import RunStore
     from plugbus.loaders import Host
 
+_CONSOLE: Final = "console"
 DEFAULT_PREFERENCES: Final = {"executor": "local_executor", "tracking": "jsonl_tracking"}
 
 
@@ -27,8 +28,11 @@ class Session:
     folders: tuple[Path, ...] = ()
     artifacts: Path | None = None
 
-    def open_host(self) -> Host:
+    def open_host(self, *, is_quiet: bool = False) -> Host:
         """Make the host of this call: the plugins that ship with plugbus, and those that it names.
+
+        Args:
+            is_quiet: Whether nothing but warnings and worse is shown of what goes on, unless the host file says so.
 
         Raises:
             DocumentError: The host file is wrong.
@@ -45,6 +49,12 @@ class Session:
             file=file.model_copy(update={"preferences": preferences}),
             artifacts=self.artifacts or settings.artifacts,
         )
+        if is_quiet:
+            # Plugins read their configuration from the document.
+            document = settings.document
+            data = document.data if isinstance(document.data, dict) else {}
+            config: dict[str, Any] = {**file.config, _CONSOLE: {"show": "never", **file.config.get(_CONSOLE, {})}}
+            settings = replace(settings, document=replace(document, data={**data, "config": config}))
         return Host(settings, builtin=(*shipped_folders(), *self.folders))
 
     def store(self, host: Host) -> RunStore:

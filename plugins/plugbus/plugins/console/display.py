@@ -1,12 +1,12 @@
-"""What the console shows: a bar for each category of each job, one for the whole, and lines above them."""
+"""What the console shows: a bar for each category of each job, a table for each pipeline, and lines above them."""
 
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,10 +20,21 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from plugbus.capabilities import LogLevel, ProgressBoard, ProgressReported
+from plugbus.capabilities import (
+    ActionStatusChanged,
+    LogLevel,
+    MetricsRecorded,
+    PipelineEvent,
+    PipelineStarted,
+    ProgressBoard,
+    ProgressReported,
+    ProgressState,
+)
+
+from .pipeline_view import PipelineView, duration_text
 
 if TYPE_CHECKING:
-    from plugbus.capabilities import MessageLogged, MetricsRecorded, ProgressModel, WorkEvent
+    from plugbus.capabilities import MessageLogged, ProgressModel, WorkEvent
 
 _ORDER: Final = {level: place for place, level in enumerate(LogLevel)}
 _STYLES: Final = {
@@ -36,7 +47,7 @@ _STYLES: Final = {
     LogLevel.CRITICAL: "bold white on red",
 }
 _WHOLE: Final = "\0"  # no category has such a name
-_NO_TIME: Final = "-:--:--"
+_REDRAWS_PER_SECOND: Final = 10
 
 
 class CountColumn(MofNCompleteColumn):
@@ -56,16 +67,18 @@ class RemainingColumn(ProgressColumn):
         """Return it as hours, minutes and seconds."""
         model: ProgressModel = task.fields["model"]
         category: str | None = task.fields["category"]
-        left = model.remaining(None if category == _WHOLE else category)
-        return Text(_NO_TIME if left is None else str(timedelta(seconds=round(left))), style="progress.remaining")
+        return Text(
+            duration_text(model.remaining(None if category == _WHOLE else category)), style="progress.remaining"
+        )
 
 
 class ConsoleDisplay:
     """Show the work of any number of jobs at once, from any thread.
 
     Bars appear with the first report of a job and go with its end; a thread redraws them meanwhile. A job whose
-    categories are planned, or that has several, has a bar of the whole besides. Where nothing is shown, warnings and
-    worse are written all the same, as plain lines.
+    categories are planned, or that has several, has a bar of the whole besides. A pipeline has a table of its actions
+    instead. Where nothing can be redrawn, each change of the status of an action of a pipeline is a plain line, and
+    so are warnings and worse, even where nothing else is shown.
 
     Args:
         show: ``always``, ``never``, or ``auto``: when the console is a terminal.
@@ -76,15 +89,19 @@ class ConsoleDisplay:
     def __init__(self, *, show: str = "auto", level: LogLevel = LogLevel.INFO, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._is_shown = show == "always" or (show == "auto" and self._console.is_terminal)
+        self._has_tables = self._is_shown and self._console.is_terminal and not self._console.is_dumb_terminal
+        self._has_lines = show != "never" and not self._has_tables
         self._level = level if self._is_shown else max(level, LogLevel.WARNING, key=_ORDER.__getitem__)
         self._lock = threading.Lock()
+        self._live: Live | None = None
         self._progress: Progress | None = None
+        self._views: dict[tuple[str | None, str], PipelineView] = {}
         self._board = ProgressBoard()
         self._tasks: dict[tuple[str | None, str | None], TaskID] = {}
 
     def follow(self, event: WorkEvent) -> None:
         """Take note of what says something of the progress of a job, and is no report of it."""
-        if self._is_shown and not isinstance(event, ProgressReported):
+        if self._is_shown and not isinstance(event, ProgressReported | PipelineEvent):
             self._board.record(event)
 
     def show_progress(self, event: ProgressReported) -> None:
@@ -92,6 +109,8 @@ class ConsoleDisplay:
         if not self._is_shown:
             return
         self._board.record(event)
+        if self._is_of_pipeline(event):
+            return
         model = self._board.model(event.job_id)
         if model is None:  # the job ended meanwhile, in another thread
             return
@@ -107,6 +126,8 @@ class ConsoleDisplay:
         """Write the newest values beside the bar of their category, or of the job's newest bar."""
         if not self._is_shown:
             return
+        if self._is_of_pipeline(event):
+            return
         text = "  ".join(f"{name} {_number(value)}" for name, value in event.values.items())
         with self._lock:
             own = [key for key in self._tasks if key[0] == event.job_id]
@@ -121,15 +142,50 @@ class ConsoleDisplay:
         style = _STYLES[event.level]
         label = "" if event.level is LogLevel.INFO else f"{event.level.value}: "
         with self._lock:
-            console = self._console if self._progress is None else self._progress.console
-            console.print(f"{label}{event.message}", style=style, markup=False, emoji=False, soft_wrap=True)
+            self._write(f"{label}{event.message}", style)
+
+    def show_pipeline(self, event: PipelineEvent) -> None:
+        """Begin, change or end the table of a pipeline; or write a line, where there are no tables."""
+        if not self._has_tables and not self._has_lines:
+            return
+        self._board.record(event)
+        key = (event.job_id, event.pipeline)
+        with self._lock:
+            if isinstance(event, PipelineStarted):
+                self._views[key] = PipelineView(event)
+                if self._has_tables:
+                    self._start()
+            view = self._views.get(key)
+            if view is None:
+                return
+            view.take(event)
+            if isinstance(event, ActionStatusChanged) and event.action in view.progress.actions:
+                if self._has_lines:
+                    self._write(view.line(event), "red" if event.status == "failed" else "default")
+                elif event.status == "failed":
+                    # In its row there may be no room for all of it.
+                    self._write(f"{event.action} failed: {event.message}", "red")
+            if view.progress.status.is_final:
+                self._end_view(key)
+        if view.progress.status.is_final:
+            self.end_job(event)
 
     def end_job(self, event: WorkEvent) -> None:
-        """Take the bars of a job away; with the last job the redrawing ends, and its bars stay as they are."""
-        self._board.forget(event.job_id)
+        """Take the bars of a job away; with the last job the redrawing ends, and its bars stay as they are.
+
+        The end of an action is not that of its job, where that is a run or a pipeline.
+        """
+        job_id = event.job_id
+        self._board.record(event)
+        model = self._board.model(job_id)
+        if model is not None and model.state in {ProgressState.RUNNING, ProgressState.WAITING}:
+            return
+        self._board.forget(job_id)
         with self._lock:
-            ended = [self._tasks.pop(key) for key in tuple(self._tasks) if key[0] == event.job_id]
-            if not self._tasks:
+            for view in [view for view in self._views if view[0] == job_id]:
+                self._end_view(view)
+            ended = [self._tasks.pop(key) for key in tuple(self._tasks) if key[0] == job_id]
+            if not self._tasks and not self._views:
                 self._stop()
             elif self._progress is not None:
                 for task in ended:
@@ -138,8 +194,39 @@ class ConsoleDisplay:
     def close(self) -> None:
         """Take everything away. Idempotent."""
         with self._lock:
-            self._tasks.clear()
             self._stop()
+            self._tasks.clear()
+            self._views.clear()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw all tables, and below them all bars."""
+        views, progress = tuple(self._views.values()), self._progress
+        tasks = 0 if progress is None else len(progress.tasks)
+        room = max((console.height - 1 - tasks) // max(len(views), 1), 3)
+        for view in views:
+            yield view.table(console, room)
+        if progress is not None and tasks:
+            yield progress
+
+    def _is_of_pipeline(self, event: ProgressReported | MetricsRecorded) -> bool:
+        """Tell whether an event is of a job that is a pipeline, and show it in its table."""
+        with self._lock:
+            views = [view for key, view in self._views.items() if key[0] == event.job_id]
+            for view in views:
+                view.take(event)
+        return bool(views)
+
+    def _end_view(self, key: tuple[str | None, str]) -> None:
+        """Leave a table as it is, above what is still redrawn."""
+        if not self._has_tables or (len(self._views) == 1 and not self._tasks):
+            self._stop()
+            del self._views[key]
+            return
+        view = self._views.pop(key)
+        self._console.print(view.table(self._console, len(view.progress.actions) + 1))
+
+    def _write(self, text: str, style: str) -> None:
+        self._console.print(text, style=style, markup=False, emoji=False, soft_wrap=True)
 
     def _draw(
         self, key: tuple[str | None, str | None], model: ProgressModel, current: float, total: float | None
@@ -168,13 +255,21 @@ class ConsoleDisplay:
                 TextColumn("{task.fields[metrics]}", style="cyan", markup=False),
                 console=self._console,
             )
-            self._progress.start()
+        self._start()
         return self._progress
 
+    def _start(self) -> None:
+        if self._live is None:
+            self._live = Live(
+                console=self._console, get_renderable=lambda: self, refresh_per_second=_REDRAWS_PER_SECOND
+            )
+            self._live.start(refresh=True)
+
     def _stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._progress = None
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from plugbus.capabilities import (
     LogLevel,
     MessageLogged,
     MetricsRecorded,
+    PipelineEvent,
     ProgressReported,
     RunEnded,
     WorkEvent,
@@ -48,6 +49,7 @@ class ConsolePlugin(Plugin):
         ctx.subscribe(ProgressReported, display.show_progress)
         ctx.subscribe(MetricsRecorded, display.show_metrics)
         ctx.subscribe(MessageLogged, display.show_message)
+        ctx.subscribe(PipelineEvent, display.show_pipeline)
         ctx.subscribe(RunEnded, display.end_job)
         for topic in ("ActionCompleted", "ActionFailed", "ActionCancelled"):
             ctx.subscribe(topic, display.end_job)

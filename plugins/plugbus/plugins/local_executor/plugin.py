@@ -1,4 +1,4 @@
-"""The plugin that offers the in-process executor."""
+"""The plugin that offers the executors of this machine: of actions, and of pipelines."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugbus.capabilities import EXECUTOR, plugin_config
+from plugbus.capabilities import EXECUTOR, PIPELINE_EXECUTOR, plugin_config
 from plugbus.kernel import Plugin
 
 from .executor import LocalExecutor
 
 if TYPE_CHECKING:
-    from plugbus.capabilities import Executor
+    from plugbus.capabilities import Executor, PipelineExecutor
     from plugbus.kernel import PluginContext
 
 
@@ -36,16 +36,24 @@ class LocalExecutorConfig(BaseModel):
 
 
 class LocalExecutorPlugin(Plugin):
-    """Offer an executor on this machine: in the caller's thread, in threads, or in processes."""
+    """Offer an executor on this machine, in the caller's thread, in threads, or in processes; and one of pipelines."""
 
     config_model: ClassVar[type[BaseModel]] = LocalExecutorConfig
 
     def on_load(self, ctx: PluginContext) -> None:
-        """Provide the executor, and shut it down at unload."""
+        """Provide both executors, and shut them down at unload: pipelines first, as they need the other one."""
         config = plugin_config(ctx, LocalExecutorConfig)
         executor = _made(config, ctx)
         ctx.on_unload(executor.shutdown)
         ctx.provide(EXECUTOR, executor)
+
+        def make() -> PipelineExecutor:
+            # Few hosts ask for it, and threads and files of runs take time to import.
+            from .pipelines import LocalPipelineExecutor
+
+            return LocalPipelineExecutor(executor, env=config.env, publish=ctx.publish)
+
+        ctx.provide_lazy(PIPELINE_EXECUTOR, make, close=lambda pipelines: pipelines.shutdown())
 
 
 def _made(config: LocalExecutorConfig, ctx: PluginContext) -> Executor:

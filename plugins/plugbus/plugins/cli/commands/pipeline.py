@@ -62,9 +62,10 @@ def run(
 ) -> int:
     """Run a pipeline as a tracked run.
 
-    The result goes to stdout, progress to stderr. A run that failed, was cancelled or killed is taken up with --resume.
+    The result goes to stdout, progress to stderr: a table where that is a terminal, else a line for each change; with
+    --json, warnings alone. A run that failed, was cancelled or killed is taken up with --resume.
     """
-    with session.open_host() as host:
+    with session.open_host(is_quiet=as_json) as host:
         found = _read(host, file, changes)
         load_surroundings(host, executor)
         found.check(found.params)
