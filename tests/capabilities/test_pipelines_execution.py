@@ -375,6 +375,46 @@ class TestCancellation:
         assert set(statuses(done.progress).values()) == {"cancelled"}
         assert done.status is PipelineStatus.CANCELLED
 
+    @pytest.mark.parametrize("ending", ["cancelled", "failed"])
+    def test_calls_that_were_taken_back_are_never_run(self, ending: str) -> None:
+        taken_back, handed_over, begun = threading.Event(), threading.Event(), list[str]()
+        token = CancellationToken()
+
+        class Stubborn(BaseAction[Params]):
+            def execute(self) -> None:
+                begun.append("stubborn")
+                handed_over.wait(10)
+                if ending == "cancelled":
+                    token.cancel("enough")
+                taken_back.wait(10)
+
+        class Late(BaseAction[Params]):
+            def execute(self) -> None:
+                begun.append("late")
+
+        class Breaks(BaseAction[Params]):
+            def execute(self) -> None:
+                handed_over.wait(10)
+                raise ConnectionError("broken")
+
+        def look(event: Event) -> None:
+            if isinstance(event, ActionStatusChanged) and event.action == "late":
+                (handed_over if event.status == "running" else taken_back).set()
+
+        nodes = [node(Stubborn, "first")]
+        if ending == "failed":
+            # The thread of the one that breaks takes the second one, and none is left for the last.
+            nodes += [node(Breaks, "breaks"), node(Stubborn, "second")]
+        pool = PoolExecutor(2 if ending == "failed" else 1)
+        try:
+            pipeline = ActionPipeline.graph([*nodes, node(Late, "late")])
+            done = pipeline.run({}, RuntimeContext(publish=look), executor=pool, cancellation=token)
+        finally:
+            pool.shutdown()
+        assert "late" not in begun
+        assert taken_back.is_set()
+        assert done.progress.actions["late"].message == "it had not begun when the run was stopped"
+
     def test_an_interrupt_in_an_action_stops_the_others_and_is_raised_again(self) -> None:
         class Interrupts(BaseAction[Params]):
             def execute(self) -> None:

@@ -143,8 +143,10 @@ class Execution:
             self._go_on()
         except BaseException as error:
             self._around.token.cancel(f"the run ended with {type(error).__name__}")
-            self._drain()
-            self._give_up("not begun: the run was stopped")
+            try:
+                self._drain()
+            finally:
+                self._give_up("not begun: the run was stopped")
             raise
         finally:
             forget()
@@ -159,7 +161,7 @@ class Execution:
                 self._skip_what_can_not_run()
             if not self._running:
                 break
-            self._settle_next()
+            self._settle_next(self._outcomes.get())
         if self._waiting and self.cancelled is None and not self.failures and token.is_cancelled:
             self.cancelled = WorkCancelledError(f"pipeline '{self._plan.name}'", token.reason or "")
         if self._waiting:
@@ -284,9 +286,8 @@ class Execution:
 
         return hear
 
-    def _settle_next(self) -> None:
-        """Wait until something comes of what runs, or the run is to stop."""
-        outcome = self._outcomes.get()
+    def _settle_next(self, outcome: _Outcome | None) -> None:
+        """Note what came of what runs; or, when the run is to stop, take back what has not begun."""
         if outcome is not None:
             self._settle(outcome)
         elif self._around.token.is_cancelled:
@@ -311,7 +312,7 @@ class Execution:
             self._board.move(name, ActionStatus.CANCELLED, error.reason, _told(error))
             if not self.failures and self.cancelled is None:
                 self.cancelled = error
-                self._stop(error.reason)
+                self._around.token.cancel(error.reason)
             return
         if not isinstance(error, Exception):
             self._board.move(name, ActionStatus.CANCELLED, "it was interrupted", _told(error))
@@ -320,12 +321,7 @@ class Execution:
         self._lost.add(name)
         self._board.move(name, ActionStatus.FAILED, _told(error), _told(error))
         if not self._around.is_patient:
-            self._stop(f"action '{name}' failed")
-
-    def _stop(self, reason: str) -> None:
-        """Ask what runs to stop, and take back what has not begun."""
-        self._around.token.cancel(reason)
-        self._take_back()
+            self._around.token.cancel(f"action '{name}' failed")
 
     def _take_back(self) -> None:
         """Cancel what was handed over to the executor and has not begun."""
@@ -335,11 +331,11 @@ class Execution:
 
     def _drain(self) -> None:
         """Wait for what still runs; a second interrupt ends the waiting."""
-        self._stop("the run was stopped")
         try:
             while self._running:
+                outcome = self._outcomes.get()
                 try:
-                    self._settle_next()
+                    self._settle_next(outcome)
                 except BaseException:  # noqa: BLE001, S112 - the first one is raised when all have ended
                     continue
         finally:
