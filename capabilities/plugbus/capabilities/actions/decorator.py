@@ -7,7 +7,7 @@ import warnings
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from ..errors import ActionDefinitionError
 from .action import BaseAction, NoResult
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from ..enums import PluginCategory
 
 P = TypeVar("P", bound=BaseModel)
-
-
-class OpenParams(BaseModel):
-    """Parameters of a function that says nothing of them: any names, each an attribute."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class FunctionAction(BaseAction[BaseModel]):
@@ -129,6 +123,8 @@ def _made(
 
 
 def _params_model(function: Callable[..., Any], name: str, first: str, params: object) -> object:
+    from .open_params import OpenParams  # the first model of a process is dear: not made for those who decorate nothing
+
     given = params if params is not None else function.__annotations__.get(first, OpenParams)
     known = function.__globals__
     if isinstance(given, str) and given not in known and given.replace(".", "_").isidentifier():
