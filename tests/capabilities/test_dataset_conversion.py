@@ -572,8 +572,16 @@ def test_errors_say_what_is_wrong_and_can_be_pickled(error: Exception, text: str
     assert vars(again) == vars(error)
 
 
-def test_what_only_some_formats_need_is_imported_when_they_are_used() -> None:
-    code = "import sys, plugbus.capabilities; print(*sorted({'sqlite3', 'xml', 'yaml', 'tempfile'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    "modules",
+    [
+        pytest.param("sqlite3 xml yaml tempfile", id="what only some formats need"),
+        pytest.param("pydantic.types email zipfile", id="what the first model of a process brings in"),
+        pytest.param("plugbus.capabilities.backend.records", id="the records of a backend"),
+    ],
+)
+def test_what_few_need_is_imported_when_it_is_used(modules: str) -> None:
+    code = f"import sys, plugbus.capabilities; print(*sorted(set({modules.split()}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert done.stdout == "\n"
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import AwareDatetime, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, Secret, SecretStr, ValidationError
 
 from plugbus.capabilities import ParamsError
 from plugbus.capabilities.forms import (
@@ -130,6 +130,24 @@ class Nested(BaseModel):
     maybe: Inner | None = None
     pet: Annotated[Cat | Dog, Field(discriminator="kind")] = Cat()
     dotted: int = Field(default=1, alias="a.b")
+
+
+class Pins(BaseModel):
+    pin: Secret[int] = Secret(1234)
+    share: Secret[float] | None = Secret(0.5)
+    text: Secret[str] = Secret("hush")
+
+
+def test_a_secret_number_is_asked_for_like_a_password_and_read_as_a_number() -> None:
+    inputs = ui_schema(Pins)["children"]
+    assert [(one["name"], one["$formkit"]) for one in inputs] == [
+        ("pin", "password"),
+        ("share", "password"),
+        ("text", "password"),
+    ]
+    assert not [one for one in inputs if "value" in one]
+    assert decode_form(Pins, {"pin": "77", "share": "", "text": "5"}) == {"pin": 77, "text": "5"}
+    assert decode_form(Pins, {"pin": "seven"}) == {"pin": "seven"}, "the model says what is wrong with it"
 
 
 def test_an_empty_secret_keeps_what_is_set_also_inside() -> None:

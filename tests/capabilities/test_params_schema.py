@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import AwareDatetime, BaseModel, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, Field, Secret, SecretStr
 
 from plugbus.capabilities import ActionDefinitionError, BaseAction
 from plugbus.capabilities.forms import SCHEMA_DIALECT, SCHEMA_VERSION, SchemaError, params_schema
@@ -97,6 +97,20 @@ class Secretive(BaseModel):
     tokens: list[SecretStr] = [SecretStr("hush")]
     table: dict[str, SecretStr] = {"a": SecretStr("hush")}
     made: SecretStr = Field(default_factory=lambda: SecretStr("hush"), examples=["**********"])
+
+
+class OfAnyType(BaseModel):
+    pin: Secret[int] = Secret(1234)
+    maybe: Secret[float] | None = Secret(0.5)
+    text: Secret[str] = Secret("hush")
+
+
+def test_a_secret_of_any_type_is_only_written() -> None:
+    found = properties(OfAnyType)
+    assert found["pin"] == {"title": "Pin", "type": "integer", "writeOnly": True}
+    assert found["maybe"]["anyOf"] == [{"type": "number", "writeOnly": True}, {"type": "null"}]
+    assert (found["text"]["format"], found["text"]["writeOnly"]) == ("password", True)
+    assert not [one for one in found.values() if "default" in one]
 
 
 def test_no_secret_and_no_mask_of_one_is_in_a_schema() -> None:

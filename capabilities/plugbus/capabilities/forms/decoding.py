@@ -50,7 +50,7 @@ class _Decoder:
         """Return a value; ``UNSET`` where the parameters are to hold none."""
         match one.kind:
             case FieldKind.SECRET:
-                return current if sent is UNSET or sent is None or sent == "" else sent
+                return current if sent is UNSET or sent is None or sent == "" else _secret(one, sent)
             case FieldKind.GROUP:
                 return self._group(one, sent, current, path)
             case FieldKind.UNION:
@@ -166,6 +166,14 @@ def _chosen(one: FormField, sent: Any) -> Any:
         if same_value(option.value, sent):
             return option.value
     return sent
+
+
+def _secret(one: FormField, sent: Any) -> Any:
+    """Return a secret as its type has it: the input for it, that of a password, knows texts alone."""
+    kind = one.schema.get("type")
+    if kind == "integer" and isinstance(sent, str) and _WHOLE.fullmatch(sent):
+        return int(sent)
+    return _as_number(sent) if kind == "number" and isinstance(sent, str) else sent
 
 
 def _as_number(text: str) -> Any:

@@ -79,12 +79,26 @@ class _Generator(GenerateJsonSchema):
         """Say that it is one number, and no choice between a number and a text."""
         return {**super().decimal_schema(schema), "format": "decimal"}
 
+    def json_or_python_schema(self, schema: core_schema.JsonOrPythonSchema) -> JsonSchemaValue:
+        """Add that a ``Secret`` of any type is not shown, which pydantic says of texts and bytes alone."""
+        found = super().json_or_python_schema(schema)
+        if not _is_any_secret(schema):
+            return found
+        form = {"format": "password"} if found.get("type") == "string" else {}
+        return {**form, **found, "writeOnly": True}
+
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         """Hide in forms what the model leaves out when it is written."""
         found = super().model_field_schema(schema)
         if schema.get("serialization_exclude") is True and "x-ui" not in found:
             return {**found, "x-ui": {"hidden": True}}
         return found
+
+
+def _is_any_secret(schema: core_schema.JsonOrPythonSchema) -> bool:
+    # Its core schema bears no other mark than the function that masks it.
+    function = schema.get("serialization", {}).get("function")
+    return getattr(function, "__module__", "") == "pydantic.types" and function.__name__ == "_serialize_secret"
 
 
 def _zone_of(constraint: object) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
-from pydantic import BaseModel, PydanticUserError
+from pydantic import BaseModel
 
-from plugbus.capabilities import ActionDefinitionError
+from plugbus.capabilities import ActionDefinitionError, SchemaError, params_schema
 from plugbus.loaders import Document, DocumentError, Fault, Position, read_document, validate
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ def described(action_cls: type[BaseAction[Any]], name: str) -> tuple[type[BaseMo
         cause = "it has no parameter model; write BaseAction[YourParams], or set params_model"
         raise ActionDefinitionError(name, cause)
     try:
-        return model, model.model_json_schema()
-    except PydanticUserError as error:
-        cause = f"its parameters have no JSON Schema: {error.message}"
-        raise ActionDefinitionError(name, cause) from error
+        return model, params_schema(model)
+    except SchemaError as error:
+        raise ActionDefinitionError(name, error.cause) from error
 
 
 def gather(
