@@ -57,6 +57,11 @@ class Where(BaseAction[Params]):
         return os.getpid(), flavour.get()
 
 
+class Echo(BaseAction[Params]):
+    def execute(self) -> Any:
+        return self.params.value
+
+
 class Deaf(BaseAction[Params]):
     """Say that it runs, and hear nothing."""
 
@@ -170,6 +175,15 @@ def test_a_token_that_is_cancelled_here_is_cancelled_there(executor: ProcessExec
         future.result(WAIT_S)
     assert [type(one) for one in events] == [ActionStarted, ActionCancelled]
     assert executor.execute(Where)[0] == pid
+
+
+def test_a_job_whose_events_nobody_takes_leaves_nothing_to_the_next_one(executor: ProcessExecutor) -> None:
+    def refuse(event: Event) -> None:
+        raise OSError("no room for events")
+
+    with pytest.raises(OSError, match="no room"):
+        executor.submit(ActionCall(Echo, {"value": "first"}), refuse).result(WAIT_S)
+    assert executor.execute(Echo, {"value": "second"}) == "second"
 
 
 def test_an_action_that_does_not_hear_is_ended_with_its_process(executor: ProcessExecutor, tmp_path: Path) -> None:

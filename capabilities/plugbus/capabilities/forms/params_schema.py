@@ -98,7 +98,8 @@ class _Generator(GenerateJsonSchema):
 def _is_any_secret(schema: core_schema.JsonOrPythonSchema) -> bool:
     # Its core schema bears no other mark than the function that masks it.
     function = schema.get("serialization", {}).get("function")
-    return getattr(function, "__module__", "") == "pydantic.types" and function.__name__ == "_serialize_secret"
+    place = (getattr(function, "__module__", ""), getattr(function, "__name__", ""))
+    return place == ("pydantic.types", "_serialize_secret")
 
 
 def _zone_of(constraint: object) -> dict[str, Any]:

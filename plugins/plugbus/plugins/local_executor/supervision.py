@@ -7,6 +7,7 @@ import pickle
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from io import FileIO
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from time import monotonic
@@ -97,9 +98,12 @@ class Supervisor:
         with suppress(BrokenPipeError):  # that it has ended is seen below
             connection.send(order if token is None else replace(order, stopped=token.reason))
         watch = _Watch(call, order, publish, self._kill_after_s)
-        bell_out, bell_in = os.pipe()
-        # Nothing but a write, which is safe wherever the token is cancelled.
-        forget = None if token is None else token.on_cancel(lambda reason: os.write(bell_in, b"!"))
+        bell_out, end = os.pipe()
+        bell_in = FileIO(end, "wb")
+        # Nothing but a write, which is safe wherever the token is cancelled. Once closed, the file refuses it: the
+        # number of a pipe that is closed may be that of another file by then.
+        forget = None if token is None else token.on_cancel(lambda reason: _ring(bell_in))
+        is_settled = False
         try:
             while True:
                 ready = wait([connection, process.sentinel, bell_out], watch.patience_s())
@@ -117,6 +121,7 @@ class Supervisor:
                     if isinstance(message, Told):
                         watch.tell(pickle.loads(message.event))  # noqa: S301 - written by a process that we started
                     elif isinstance(message, Done):
+                        is_settled = True
                         return _outcome(message, call.label)
                 elif process.sentinel in ready:
                     self._end()
@@ -129,7 +134,9 @@ class Supervisor:
             if forget is not None:
                 forget()
             os.close(bell_out)
-            os.close(bell_in)
+            bell_in.close()
+            if not is_settled:
+                self._abandon()
 
     def _started(self) -> tuple[Connection, SpawnProcess]:
         if self._connection is None or self._process is None or not self._process.is_alive():
@@ -141,6 +148,12 @@ class Supervisor:
             theirs.close()
             self._connection, self._process = ours, process
         return self._connection, self._process
+
+    def _abandon(self) -> None:
+        """End the process at once: it may be busy with a task still, whose result the next one must not be given."""
+        if self._process is not None:
+            self._process.kill()
+            self._end()
 
     def _end(self) -> None:
         """End the process, if there is one, and forget it."""
@@ -231,6 +244,11 @@ class _Watch:
     def _fail(self, error: Exception) -> None:
         if self._started_at is not None and not self._is_over:
             self._publish(ActionFailed(self._call.job_id, self._call.label, monotonic() - self._started_at, error))
+
+
+def _ring(bell: FileIO) -> None:
+    with suppress(OSError, ValueError):  # the action has ended meanwhile
+        bell.write(b"!")
 
 
 def _outcome(done: Done, label: str) -> Any:
