@@ -403,6 +403,20 @@ def test_a_conversion_is_not_done_twice_and_follows_changes(world: World, tmp_pa
         convert(world, str(source), target_format="coco")
 
 
+def test_a_conversion_that_another_process_was_ready_with_first_is_used(world: World) -> None:
+    dataset, _ = world.dataset(2)
+    found: list[DatasetResult] = []
+
+    class Overtaken(PictureAction):
+        def set_progress(self, *args: Any, **known: Any) -> None:
+            if not found and known.get("category", args[-1]) == "dataset_conversion":
+                found.append(convert(world, dataset))
+
+    last = world.run(Overtaken, operation="convert", dataset=dataset, services=measured())
+    assert (last.path, last.count, last.is_cached) == (found[0].path, 2, True)
+    assert not [one for one in last.path.parent.iterdir() if one.name.endswith(".draft")]
+
+
 def test_upstream_words_for_formats_are_understood(world: World) -> None:
     dataset, _ = world.dataset(2)
     assert convert(world, dataset, target_format="pascal").format == "pascal_voc"

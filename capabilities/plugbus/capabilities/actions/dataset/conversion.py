@@ -81,7 +81,13 @@ def convert_folder(
             "losses": [str(one) for one in report.losses],
         }
         write_whole(inner / MARKER, json.dumps(notes))
-        inner.rename(output)
+        try:
+            inner.rename(output)
+        except OSError:
+            first = _notes(output)  # of another process that was ready first
+            if first is None or {key: first.get(key) for key in made_from} != made_from:
+                raise
+            return first, True
     finally:
         draft.discard()
     return notes, False
