@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_type
 from pydantic import BaseModel
 
 from plugbus.capabilities import (
+    BACKEND,
     EXECUTOR,
     IMAGE_SIZE,
+    STORAGE,
     TRACKING,
     VISION,
     Action,
     ActionCall,
     ActionFailed,
+    ActionPipeline,
     ActionRunner,
     Annotation,
     AsyncEventStream,
     Backend,
+    BackendClient,
     BaseAction,
     BaseStep,
     BaseStepContext,
@@ -30,6 +34,7 @@ from plugbus.capabilities import (
     ConverterRegistry,
     Custom,
     DataType,
+    DataUnit,
     DropPolicy,
     EpochEnd,
     EventStream,
@@ -37,15 +42,19 @@ from plugbus.capabilities import (
     ExecutorTraits,
     ImageItem,
     ItemStream,
+    JobRecord,
     JsonCheckpointStore,
     LoggingStep,
     LossCount,
     MetricsRecorded,
     NoResult,
     Orchestrator,
+    PipelineRun,
     PluginCapability,
     PluginEnvironment,
     PluginEvent,
+    ProgressModel,
+    ProgressSnapshot,
     RunContext,
     RunDirectory,
     RunEngine,
@@ -60,6 +69,8 @@ from plugbus.capabilities import (
     StepRegistry,
     StepResult,
     StepsSummary,
+    Storage,
+    StoredFile,
     TrackingBackend,
     TrackingClient,
     TypeOffer,
@@ -70,6 +81,7 @@ from plugbus.capabilities import (
     convert,
     encode_event,
     find_action,
+    params_schema,
     plugin_config,
     validate_params,
 )
@@ -279,3 +291,25 @@ def datasets(services: ServiceLocator, ctx: PluginContext) -> None:
     with ItemStream(lambda: iter([ImageItem(name="x.png")])) as stream:
         for item in stream:
             assert_type(item.annotations, tuple[Annotation, ...])
+
+
+def pipelines(pipeline: ActionPipeline) -> None:
+    assert_type(pipeline.run({"epochs": 1}), PipelineRun)
+    assert_type(pipeline.validate_initial_params(), list[str])
+    assert_type(pipeline.edges, tuple[tuple[str, str], ...])
+
+
+def records(services: ServiceLocator, ctx: RuntimeContext) -> None:
+    assert_type(services.get(BACKEND), BackendClient)
+    assert_type(ctx.current_backend.job("x"), JobRecord)
+    for unit in ctx.current_backend.data_units(1):
+        assert_type(unit, DataUnit)
+    assert_type(services.get(STORAGE), Storage)
+    assert_type(ctx.current_storage.put(Path("x"), "y"), StoredFile)
+    model = ProgressModel({"train": 1.0})
+    assert_type(model.snapshot(), ProgressSnapshot)
+    assert_type(model.remaining(), float | None)
+
+
+def forms(model: type[BaseModel]) -> None:
+    assert_type(params_schema(model), dict[str, Any])
