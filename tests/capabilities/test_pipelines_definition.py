@@ -22,6 +22,7 @@ from plugbus.capabilities import (
     ModelWeights,
     PipelineDefinitionError,
     PipelineFailedError,
+    PipelineFault,
     PipelineParamsError,
     TestResults,
     WiringError,
@@ -101,7 +102,7 @@ WIRED = ActionNode(Export, inputs={"weights": "Train.weights_path"})
 def faults_of(*actions: Any, **options: Any) -> tuple[str, ...]:
     with pytest.raises(PipelineDefinitionError) as caught:
         ActionPipeline(actions, **options)
-    return caught.value.faults
+    return tuple(map(str, caught.value.faults))
 
 
 def test_a_chain_merges_results_into_the_parameters_of_what_comes_after() -> None:
@@ -129,6 +130,50 @@ def test_every_fault_of_the_definition_is_told_at_once() -> None:
         "action 'Train': it has no parameter 'epocs', given as parameter; did you mean 'epochs'?",
         "action 'Train': parameter 'epochs': Input should be greater than or equal to 1",
     ]
+
+
+def test_a_fault_says_where_it_is_why_and_what_to_do() -> None:
+    class Nested(BaseModel):
+        folder: Folder
+        rate: float = Field(default=1.0, validation_alias=AliasChoices("speed", "pace"), ge=0)
+        model_config = ConfigDict(populate_by_name=False)
+
+    class Deep(BaseAction[Nested]):
+        def execute(self) -> None: ...
+
+    nodes = [
+        ActionNode(
+            Deep,
+            {"folder": {"path": "p", "images": "many"}, "rate": -1},
+            {"x.y": "a b", "folder": "Trian.path"},
+            after=["Deeep"],
+            when="params",
+            weight=-1,
+        ),
+        ActionNode(Deep, name="no name"),
+    ]
+    with pytest.raises(PipelineDefinitionError) as caught:
+        ActionPipeline.graph(nodes, name="a b")
+    places = {(one.action, one.path, one.remedy) for one in caught.value.faults}
+    assert places == {
+        (None, ("name",), "write letters, digits, '_' and '-'"),
+        ("no name", ("name",), "give it another: ActionNode(..., name=...)"),
+        ("Deep", ("weight",), "give a number from 0 on"),
+        ("Deep", ("inputs", "x.y"), "write 'action.field', 'action' or 'params.field'"),
+        ("Deep", ("inputs", "folder"), ""),
+        ("Deep", ("inputs", "folder"), "keep one of them"),
+        ("Deep", ("after", 0), "did you mean 'Deep'?"),
+        ("Deep", ("when",), ""),
+        ("Deep", ("params", "folder", "images"), ""),
+        ("Deep", ("params", "rate"), ""),
+    }
+    assert str(caught.value) == f"cannot use pipeline 'a b': {'; '.join(map(str, caught.value.faults))}"
+    assert pickle.loads(pickle.dumps(caught.value)).faults == caught.value.faults  # noqa: S301 - made in the line itself
+
+
+def test_a_fault_is_told_with_its_action_and_its_remedy_where_there_are_such() -> None:
+    assert str(PipelineFault(None, (), "it is wrong")) == "it is wrong"
+    assert str(PipelineFault("a", ("when",), "it is wrong", "right it")) == "action 'a': it is wrong; right it"
 
 
 def test_an_empty_pipeline_is_refused() -> None:
@@ -259,9 +304,9 @@ class TestMerging:
                     ActionNode(Train, after=["a", "b"]),
                 ]
             )
-        assert caught.value.faults == (
-            "action 'Train': parameter 'path' could be taken from 'a' or 'b'; say which: inputs={'path': 'b.path'}",
-        )
+        assert list(map(str, caught.value.faults)) == [
+            "action 'Train': parameter 'path' could be taken from 'a' or 'b'; say which: inputs={'path': 'b.path'}"
+        ]
 
     def test_the_nearest_producer_wins_where_one_comes_after_the_other(self) -> None:
         class Move(BaseAction[TrainParams]):
@@ -466,7 +511,9 @@ class TestGraphs:
 
         with pytest.raises(PipelineDefinitionError) as caught:
             ActionPipeline.graph([node("a", "c"), node("b", "a"), node("c", "b"), node("d", "d")])
-        assert caught.value.faults == ("actions wait for each other: a -> c -> b -> a",)
+        assert caught.value.faults == (
+            PipelineFault(None, ("actions",), "actions wait for each other: a -> c -> b -> a"),
+        )
 
     def test_the_order_is_that_of_the_declaration_as_far_as_needs_allow(self) -> None:
         pipeline = ActionPipeline.graph(
@@ -544,7 +591,7 @@ def test_parameters_of_actions_can_be_replaced() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        PipelineDefinitionError("p", ("a", "b")),
+        PipelineDefinitionError("p", (PipelineFault(None, (), "a"), PipelineFault("b", ("after", 0), "c", "d"))),
         PipelineParamsError("p", (("a.b", "why"),)),
         PipelineFailedError("p", (("a", "why"), ("b", "why"))),
         WiringError("a", (("p", "why"),)),

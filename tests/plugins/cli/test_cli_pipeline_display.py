@@ -168,6 +168,38 @@ def test_a_file_gets_a_line_for_each_change(fork: Path, plugbus: Any) -> None:
     assert len(lines) == 8
 
 
+@pytest.mark.parametrize(
+    ("host_file", "argv", "is_shown"),
+    [
+        ("", ["--json"], False),
+        ("config: {console: {level: debug}}\n", ["--json"], False),
+        ("config: {console: {show: auto}}\n", ["--json"], True),
+        ("", [], True),
+    ],
+)
+def test_a_single_action_is_quiet_with_json_unless_the_host_file_says_otherwise(
+    fork: Path, terminal: tuple[int, int], host_file: str, argv: list[str], is_shown: bool
+) -> None:
+    (fork / "plugbus.yaml").write_text(host_file or "{}\n")
+    ours, theirs = terminal
+    command = [sys.executable, "-m", "plugbus.plugins.cli", "--plugins", "plugs", "run", "fork.branch", *argv]
+    with subprocess.Popen(  # noqa: S603 - this interpreter, with the arguments of a test
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, cwd=fork, start_new_session=True
+    ) as process:
+        try:
+            os.close(theirs)
+            shown = read_until(ours, "", lambda text: False)
+            assert process.stdout is not None
+            out = process.stdout.read().decode()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert ("epoch" in shown) is is_shown, shown
+    assert is_shown or shown == ""
+    if argv:
+        assert json.loads(out)["outputs"] == {"number": 2}
+
+
 def test_json_is_alone_unless_the_host_file_says_otherwise(fork: Path, plugbus: Any) -> None:
     code, out, err = plugbus("pipeline", "run", "forked.yaml", "--json")
     assert (code, err) == (0, "")

@@ -13,6 +13,7 @@ from .errors import (
     WiringError,
 )
 from .executor import PIPELINE_EXECUTOR, PipelineExecutor
+from .fault import PipelineFault
 from .node import ActionNode
 from .progress import ActionProgress, PipelineProgress
 from .run import PipelineRun
@@ -34,6 +35,7 @@ __all__ = [
     "PipelineDefinitionError",
     "PipelineExecutor",
     "PipelineFailedError",
+    "PipelineFault",
     "PipelineParamsError",
     "PipelineProgress",
     "PipelineRun",

@@ -24,8 +24,9 @@ from .context import PipelineContext, new_run_id
 from .drawing import drawn
 from .errors import PipelineDefinitionError, PipelineFailedError
 from .execution import Execution, Surroundings
+from .fault import PipelineFault
 from .journal import RunJournal
-from .plan import PipelinePlan, PlannedAction, make_plan, near
+from .plan import PipelinePlan, PlannedAction, make_plan, offer
 from .run import PipelineRun
 from .status import PipelineStatus
 from .wiring import check_params, missing_params
@@ -127,7 +128,10 @@ class ActionPipeline:
     ) -> None:
         faults = plan_faults(plan) if is_checked else ()
         if limit is not None and limit < 1:
-            faults = (*faults, f"max_parallel is {limit}; give a number from 1 on, or none")
+            wrong = PipelineFault(
+                None, ("max_parallel",), f"max_parallel is {limit}", "give a number from 1 on, or none"
+            )
+            faults = (*faults, wrong)
         if faults:
             raise PipelineDefinitionError(plan.name, faults)
         self._plan = plan
@@ -183,7 +187,8 @@ class ActionPipeline:
         """
         unknown = [name for name in params if name not in self._plan.actions]
         if unknown:
-            faults = (f"there is no action '{name}'{near(name, self._plan.actions)}" for name in unknown)
+            known = self._plan.actions
+            faults = (PipelineFault(None, (), f"there is no action '{one}'", offer(one, known)) for one in unknown)
             raise PipelineDefinitionError(self.name, tuple(faults))
         actions = {key: _with_params(one, params.get(key, {})) for key, one in self._plan.actions.items()}
         other = type(self).__new__(type(self))

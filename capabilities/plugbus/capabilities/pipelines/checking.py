@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from .fault import PipelineFault
 from .fields import allows_extra, fits, given_faults, result_fields
 from .node import INITIAL
-from .plan import near
+from .plan import offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from .plan import PipelinePlan, PlannedAction
 
 
-def plan_faults(plan: PipelinePlan) -> tuple[str, ...]:
+def plan_faults(plan: PipelinePlan) -> tuple[PipelineFault, ...]:
     """Return everything that is wrong between the actions of a plan."""
-    faults: list[str] = []
+    faults: list[PipelineFault] = []
     for one in plan.actions.values():
         faults += node_faults(one, plan.actions)
         faults += _type_faults(one, plan)
@@ -27,34 +28,35 @@ def plan_faults(plan: PipelinePlan) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def node_faults(one: PlannedAction, actions: Mapping[str, PlannedAction]) -> Iterator[str]:
+def node_faults(one: PlannedAction, actions: Mapping[str, PlannedAction]) -> Iterator[PipelineFault]:
     """Yield what is wrong with the parameters and the wiring of one action."""
-    told = f"action '{one.name}'"
-    for kind, keys in (("parameter", one.params), ("input", one.inputs)):
+    for section, kind, keys in (("params", "parameter", one.params), ("inputs", "input", one.inputs)):
         for key in keys:
             if one.field_of(key) is None and not one.takes_extra:
-                yield f"{told}: it has no parameter '{key}', given as {kind}{near(key, one.fields)}"
+                why = f"it has no parameter '{key}', given as {kind}"
+                yield PipelineFault(one.name, (section, key), why, offer(key, one.fields))
     given = {_name(one, key) for key in one.params}
     for key in one.inputs:
         if _name(one, key) in given:
-            yield f"{told}: '{key}' is given as parameter and as input; keep one of them"
+            why = f"'{key}' is given as parameter and as input"
+            yield PipelineFault(one.name, ("inputs", key), why, "keep one of them")
     known = {key: value for key, value in one.params.items() if one.field_of(key) is not None}
+    written = {_key(one, key): key for key in known}
     for path, why in given_faults(one.model, keyed(one, known), is_whole=False):
-        yield f"{told}: parameter '{path}': {why}"
+        place = ("params", written.get(str(path[0]), path[0]), *path[1:])
+        yield PipelineFault(one.name, place, f"parameter '{'.'.join(map(str, path))}': {why}")
     for key, reference in one.inputs.items():
         field = one.field_of(key)
-        yield from _reference_faults(f"{told}: input '{key}'", reference, actions, field and field.annotation)
+        for why, remedy in _reference_faults(f"input '{key}'", reference, actions, field and field.annotation):
+            yield PipelineFault(one.name, ("inputs", key), why, remedy)
     if one.when is not None:
-        yield from _reference_faults(f"{told}: when", one.when, actions, None)
+        for why, remedy in _reference_faults("when", one.when, actions, None):
+            yield PipelineFault(one.name, ("when",), why, remedy)
 
 
 def keyed(one: PlannedAction, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values under the keys by which the action's model reads them."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        field = one.field_of(key)
-        found[key if field is None or key in field.keys else field.keys[0]] = value
-    return found
+    return {_key(one, key): value for key, value in values.items()}
 
 
 def sources_of(one: PlannedAction, field: str, producers: tuple[str, ...], plan: PipelinePlan) -> tuple[str, ...]:
@@ -75,37 +77,38 @@ def declared_producers(one: PlannedAction, field: str, plan: PipelinePlan) -> tu
     return tuple(name for name in one.ancestors if keys & (result_fields(plan.actions[name].action_cls) or {}).keys())
 
 
-def ambiguity(field: str, sources: tuple[str, ...]) -> str:
-    """Say that a parameter could be taken from several actions, and what to write."""
+def ambiguity(field: str, sources: tuple[str, ...]) -> tuple[str, str]:
+    """Say that a parameter could be taken from several actions, and what to write, as ``(why, remedy)``."""
     listed = " or ".join(f"'{name}'" for name in sources)
-    return f"parameter '{field}' could be taken from {listed}; say which: inputs={{'{field}': '{sources[-1]}.{field}'}}"
+    remedy = f"say which: inputs={{'{field}': '{sources[-1]}.{field}'}}"
+    return f"parameter '{field}' could be taken from {listed}", remedy
 
 
-def _collisions(one: PlannedAction, plan: PipelinePlan) -> Iterator[str]:
+def _collisions(one: PlannedAction, plan: PipelinePlan) -> Iterator[PipelineFault]:
     """Yield which parameters could come from several earlier results, and which come as what they can't be."""
-    told = f"action '{one.name}'"
     settled = {_name(one, key) for key in (*one.params, *one.inputs)}
     for name, field in one.fields.items():
         if name in settled:
             continue
         sources = sources_of(one, name, declared_producers(one, name, plan), plan)
         if len(sources) > 1:
-            yield f"{told}: {ambiguity(name, sources)}"
+            yield PipelineFault(one.name, ("inputs", name), *ambiguity(name, sources))
         elif sources:
             made = result_fields(plan.actions[sources[0]].action_cls) or {}
             key = next(key for key in (name, *field.keys) if key in made)
             if not fits(made[key].annotation, field.annotation):
                 found = f"'{sources[0]}.{key}' {_told(made[key].annotation)}"
-                yield f"{told}: parameter '{name}' is {_told(field.annotation)}, and {found}"
+                why = f"parameter '{name}' is {_told(field.annotation)}, and {found}"
+                yield PipelineFault(one.name, ("inputs", name), why)
 
 
 def _reference_faults(
     told: str, reference: Reference, actions: Mapping[str, PlannedAction], wanted: Any
-) -> Iterator[str]:
-    """Yield why a reference leads nowhere, as far as that is declared."""
+) -> Iterator[tuple[str, str]]:
+    """Yield why a reference leads nowhere, as far as that is declared, and what to do."""
     if reference.source == INITIAL:
         if not reference.path:
-            yield f"{told}: say which of the initial parameters: 'params.NAME'"
+            yield f"{told}: say which of the initial parameters: 'params.NAME'", ""
         return
     source = actions.get(reference.source)
     if source is None or not reference.path:
@@ -116,7 +119,7 @@ def _reference_faults(
         if fields is None:
             return
         if part not in fields:
-            yield f"{told}: '{reached}' has no field '{part}'{near(part, fields)}"
+            yield f"{told}: '{reached}' has no field '{part}'", offer(part, fields)
             return
         made = fields[part].annotation
         reached = f"{reached}.{part}"
@@ -124,10 +127,10 @@ def _reference_faults(
         if isinstance(made, type) and issubclass(made, BaseModel) and not allows_extra(made):
             fields = made.model_fields
     if wanted is not None and not fits(made, wanted):
-        yield f"{told} is {_told(wanted)}, and '{reached}' {_told(made)}"
+        yield f"{told} is {_told(wanted)}, and '{reached}' {_told(made)}", ""
 
 
-def _type_faults(one: PlannedAction, plan: PipelinePlan) -> Iterator[str]:
+def _type_faults(one: PlannedAction, plan: PipelinePlan) -> Iterator[PipelineFault]:
     """Yield that no earlier action makes the kind of data that an action takes, where any says what it makes."""
     wanted = one.action_cls.input_type
     made = {name: plan.actions[name].action_cls.output_type for name in one.ancestors}
@@ -138,12 +141,19 @@ def _type_faults(one: PlannedAction, plan: PipelinePlan) -> Iterator[str]:
     if not any(accepted(kind) for kind in typed.values()):
         listed = ", ".join(f"'{name}' makes {_type_name(kind)}" for name, kind in typed.items())
         sure = " for sure" if any(wanted.is_compatible_with(kind) for kind in typed.values()) else ""
-        yield f"action '{one.name}': it takes {_type_name(wanted)}, and no action before it makes that{sure}: {listed}"
+        why = f"it takes {_type_name(wanted)}, and no action before it makes that{sure}: {listed}"
+        yield PipelineFault(one.name, (), why)
 
 
 def _type_name(kind: type[Any]) -> str:
     name: str = getattr(kind, "name", kind.__name__)
     return name
+
+
+def _key(one: PlannedAction, key: str) -> str:
+    """Return the key by which the action's model reads what is given under a key."""
+    field = one.field_of(key)
+    return key if field is None or key in field.keys else field.keys[0]
 
 
 def _name(one: PlannedAction, key: str) -> str:

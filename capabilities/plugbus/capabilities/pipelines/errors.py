@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import CapabilityError
+
+if TYPE_CHECKING:
+    from .fault import PipelineFault
 
 
 class PipelineDefinitionError(CapabilityError, ValueError):
@@ -10,16 +15,16 @@ class PipelineDefinitionError(CapabilityError, ValueError):
 
     Args:
         pipeline: Its name.
-        faults: What is wrong with it, all at once; each names the action that it is about.
+        faults: What is wrong with it, all at once.
     """
 
-    def __init__(self, pipeline: str, faults: tuple[str, ...]) -> None:
+    def __init__(self, pipeline: str, faults: tuple[PipelineFault, ...]) -> None:
         super().__init__(pipeline, faults)
         self.pipeline = pipeline
         self.faults = faults
 
     def __str__(self) -> str:
-        return f"cannot use pipeline '{self.pipeline}': {'; '.join(self.faults)}"
+        return f"cannot use pipeline '{self.pipeline}': {'; '.join(map(str, self.faults))}"
 
 
 class PipelineParamsError(CapabilityError, ValueError):

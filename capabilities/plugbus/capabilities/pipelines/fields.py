@@ -97,7 +97,9 @@ def result_fields(action_cls: type[BaseAction[Any]]) -> Mapping[str, FieldInfo] 
     return model.model_fields
 
 
-def given_faults(model: type[BaseModel], given: Mapping[str, Any], *, is_whole: bool) -> list[tuple[str, str]]:
+def given_faults(
+    model: type[BaseModel], given: Mapping[str, Any], *, is_whole: bool
+) -> list[tuple[tuple[str | int, ...], str]]:
     """Return what a model finds wrong with values for some of its fields, as ``(path, why)``.
 
     Args:
@@ -109,7 +111,7 @@ def given_faults(model: type[BaseModel], given: Mapping[str, Any], *, is_whole: 
         model.model_validate(dict(given))
     except ValidationError as error:
         return [
-            (".".join(str(part) for part in one["loc"]), " ".join(one["msg"].split()))
+            (one["loc"], " ".join(one["msg"].split()))
             for one in error.errors(include_url=False, include_input=False)
             if one["type"] not in _OF_THE_MOMENT
             and (is_whole or (one["loc"] and one["loc"][0] in given and (one["type"] != "missing" or one["loc"][1:])))

@@ -16,6 +16,7 @@ NODE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 INITIAL: Final = "params"
 """What references call the parameters that the pipeline begins with; no action can have this name."""
 
+REFERENCE_FORM: Final = "write 'action.field', 'action' or 'params.field'"
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[^.\s]+)*")
 
 
@@ -39,7 +40,7 @@ class Reference:
             ValueError: It is none.
         """
         if not isinstance(text, str) or not _REFERENCE.fullmatch(text):  # pyright: ignore[reportUnnecessaryIsInstance] # an author may write anything
-            raise ValueError(f"{text!r} is no reference; write 'action.field', 'action' or 'params.field'")
+            raise ValueError(f"{text!r} is no reference; {REFERENCE_FORM}")
         source, *path = text.split(".")
         return cls(source, tuple(path))
 

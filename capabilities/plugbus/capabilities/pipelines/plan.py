@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..actions import BaseAction, find_action
 from ..errors import ActionDefinitionError, ActionNotFoundError
 from .errors import PipelineDefinitionError
+from .fault import PipelineFault
 from .fields import ParamField, allows_extra, model_of, param_fields
-from .node import INITIAL, NODE_NAME, ActionNode, Reference
+from .node import INITIAL, NODE_NAME, REFERENCE_FORM, ActionNode, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -111,17 +112,17 @@ def make_plan(
     Raises:
         PipelineDefinitionError: Something is wrong; has every fault.
     """
-    faults: list[str] = []
+    faults: list[PipelineFault] = []
     if not NODE_NAME.fullmatch(name):
-        faults.append(f"its name is {name!r}; write letters, digits, '_' and '-'")
+        faults.append(PipelineFault(None, ("name",), f"its name is {name!r}", "write letters, digits, '_' and '-'"))
     drafts = [_draft(one if isinstance(one, ActionNode) else ActionNode(one), services, faults) for one in nodes]
     if not drafts:
-        faults.append("it has no action")
+        faults.append(PipelineFault(None, ("actions",), "it has no action"))
     _refuse_doubles(drafts, faults)
     _connect(drafts, faults, is_graph=is_graph)
     order, circle = _ordered(drafts)
     if circle:
-        faults.append(f"actions wait for each other: {' -> '.join(circle)}")
+        faults.append(PipelineFault(None, ("actions",), f"actions wait for each other: {' -> '.join(circle)}"))
     if faults:
         # What the models say is looked at all the same, as far as it can be: every fault at once.
         from .checking import node_faults
@@ -160,87 +161,95 @@ def _planned(draft: _Draft, ancestors: tuple[str, ...], known: Mapping[str, _Dra
     )
 
 
-def _draft(node: ActionNode, services: ServiceLocator | None, faults: list[str]) -> _Draft:
+def _draft(node: ActionNode, services: ServiceLocator | None, faults: list[PipelineFault]) -> _Draft:
     """Find a node's class and name, and read its references."""
     given, action_cls = node.action, None
     label = given if isinstance(given, str) else getattr(given, "action_name", None) or _class_name(given)
     name = node.name or label.rpartition(".")[2]
-    told = f"action '{name}'"
     if not NODE_NAME.fullmatch(name) or name == INITIAL:
         what = "is what references call the initial parameters" if name == INITIAL else "is no name in a pipeline"
-        faults.append(f"{told}: {name!r} {what}; give it another: ActionNode(..., name=...)")
+        faults.append(PipelineFault(name, ("name",), f"{name!r} {what}", "give it another: ActionNode(..., name=...)"))
     if isinstance(given, str):
         try:
             if services is None:
-                faults.append(f"{told}: {given!r} is a name; say where it is found: services=kernel.services")
+                remedy = "say where it is found: services=kernel.services"
+                faults.append(PipelineFault(name, ("action",), f"{given!r} is a name", remedy))
             else:
                 action_cls = find_action(services, given)
         except ActionNotFoundError as error:
-            faults.append(f"{told}: {error}")
+            faults.append(PipelineFault(name, ("action",), str(error)))
     elif not (isinstance(given, type) and issubclass(given, BaseAction)):  # pyright: ignore[reportUnnecessaryIsInstance] # an author may give anything
-        faults.append(f"{told}: it is a {type(given).__qualname__}; give a subclass of BaseAction, or a name")
+        why = f"it is a {type(given).__qualname__}"
+        faults.append(PipelineFault(name, ("action",), why, "give a subclass of BaseAction, or a name"))
     else:
         action_cls = given
     if action_cls is not None:
-        action_cls = _sound(action_cls, told, faults)
+        action_cls = _sound(action_cls, name, faults)
     if not isinstance(node.weight, int | float) or not isfinite(node.weight) or node.weight < 0:  # pyright: ignore[reportUnnecessaryIsInstance] # an author may give anything
-        faults.append(f"{told}: its weight is {node.weight!r}; give a number from 0 on")
+        faults.append(PipelineFault(name, ("weight",), f"its weight is {node.weight!r}", "give a number from 0 on"))
         node = ActionNode(given, node.params, node.inputs, node.name, node.after, node.when)
     inputs: dict[str, Reference] = {}
     for key, text in node.inputs.items():
-        found = _reference(text, f"{told}: input '{key}'", faults)
+        found = _reference(text, f"input '{key}'", name, ("inputs", key), faults)
         if found is not None:
             inputs[key] = found
-    when = None if node.when is None else _reference(node.when, f"{told}: when", faults)
+    when = None if node.when is None else _reference(node.when, "when", name, ("when",), faults)
     return _Draft(node, name, label, action_cls, inputs, when, [])
 
 
-def _sound(action_cls: type[BaseAction[Any]], told: str, faults: list[str]) -> type[BaseAction[Any]] | None:
-    found = []
+def _sound(action_cls: type[BaseAction[Any]], name: str, faults: list[PipelineFault]) -> type[BaseAction[Any]] | None:
+    found: list[PipelineFault] = []
     if isabstract(action_cls):
         missing = ", ".join(sorted(action_cls.__abstractmethods__))
-        found.append(f"{told}: its class {action_cls.__name__} is abstract; implement {missing}")
+        why = f"its class {action_cls.__name__} is abstract"
+        found.append(PipelineFault(name, ("action",), why, f"implement {missing}"))
     try:
         model_of(action_cls)
     except ActionDefinitionError as error:
-        found.append(f"{told}: {error.cause}")
+        found.append(PipelineFault(name, ("action",), error.cause))
     faults += found
     return None if found else action_cls
 
 
-def _reference(text: str, told: str, faults: list[str]) -> Reference | None:
+def _reference(text: str, told: str, name: str, path: tuple[str, ...], faults: list[PipelineFault]) -> Reference | None:
     try:
         return Reference.parse(text)
-    except ValueError as error:
-        faults.append(f"{told}: {error}")
+    except ValueError:
+        faults.append(PipelineFault(name, path, f"{told}: {text!r} is no reference", REFERENCE_FORM))
         return None
 
 
-def _refuse_doubles(drafts: Sequence[_Draft], faults: list[str]) -> None:
+def _refuse_doubles(drafts: Sequence[_Draft], faults: list[PipelineFault]) -> None:
     names = [one.name for one in drafts]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             remedy = f"name all but one of them: ActionNode(..., name='{name}_2')"
-            faults.append(f"action '{name}': {names.count(name)} actions have this name; {remedy}")
+            faults.append(PipelineFault(name, ("name",), f"{names.count(name)} actions have this name", remedy))
 
 
-def _connect(drafts: Sequence[_Draft], faults: list[str], *, is_graph: bool) -> None:
+def _connect(drafts: Sequence[_Draft], faults: list[PipelineFault], *, is_graph: bool) -> None:
     """Note what each action waits for: what it names, and in a chain the action before it."""
     names = list(dict.fromkeys(one.name for one in drafts))
     for place, one in enumerate(drafts):
-        told, after = f"action '{one.name}'", one.node.after
-        named = [(f"input '{key}'", found.source) for key, found in one.inputs.items() if found.source != INITIAL]
+        after = one.node.after
+        named: list[tuple[tuple[str | int, ...], str, str]] = [
+            (("inputs", key), f"input '{key}'", found.source)
+            for key, found in one.inputs.items()
+            if found.source != INITIAL
+        ]
         if one.when is not None and one.when.source != INITIAL:
-            named.append(("when", one.when.source))
+            named.append((("when",), "when", one.when.source))
         if isinstance(after, str):
-            faults.append(f"{told}: after is the text {after!r}; give a list of names")
+            faults.append(PipelineFault(one.name, ("after",), f"after is the text {after!r}", "give a list of names"))
         elif after and not is_graph:
-            faults.append(f"{told}: after is for graphs, this is a chain; use ActionPipeline.graph([...])")
+            why, remedy = "after is for graphs, this is a chain", "use ActionPipeline.graph([...])"
+            faults.append(PipelineFault(one.name, ("after",), why, remedy))
         else:
-            named += [("after", need) for need in after]
-        for where, need in named:
+            named += [(("after", index), "after", need) for index, need in enumerate(after)]
+        for path, told, need in named:
             if need not in names:
-                faults.append(f"{told}: {where}: there is no action '{need}'{near(need, names)}")
+                why = f"{told}: there is no action '{need}'"
+                faults.append(PipelineFault(one.name, path, why, offer(need, names)))
             elif need not in one.needs:
                 one.needs.append(need)
         if not is_graph and place:
@@ -283,7 +292,13 @@ def _class_name(given: object) -> str:
     return getattr(given, "__name__", type(given).__name__)
 
 
+def offer(wanted: str, known: Iterable[str]) -> str:
+    """Return an offer of near names, empty where none is near."""
+    found = get_close_matches(wanted, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(repr(one) for one in found)}?" if found else ""
+
+
 def near(wanted: str, known: Iterable[str]) -> str:
     """Return an offer of near names for the end of a message, empty where none is near."""
-    found = get_close_matches(wanted, list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(repr(one) for one in found)}?" if found else ""
+    found = offer(wanted, known)
+    return f"; {found}" if found else ""

@@ -50,7 +50,8 @@ def check_params(plan: PipelinePlan, params: Mapping[str, Any]) -> None:
     if plan.is_strict:
         faults += _shadowed(plan, params)
     for one in plan.actions.values():
-        told = [(f"{one.name}.{path}", why) for path, why in _own_faults(one, plan, params)]
+        own = _own_faults(one, plan, params)
+        told = [(f"{one.name}.{'.'.join(map(str, path))}", why) for path, why in own]
         faults += [fault for fault in told if fault[0] not in {place for place, _ in faults}]
     if faults:
         raise PipelineParamsError(plan.name, tuple(faults))
@@ -91,7 +92,7 @@ def gathered(
         made = tuple(each for each in one.ancestors if each in results and _has_any(results[each], names))
         sources = sources_of(one, name, made, plan)
         if len(sources) > 1:
-            faults.append((name, ambiguity(name, sources)))
+            faults.append((name, "; ".join(ambiguity(name, sources))))
         elif sources:
             values[name] = next(_part(results[sources[0]], key) for key in names if _has(results[sources[0]], key))
         else:
@@ -143,7 +144,9 @@ def _shadowed(plan: PipelinePlan, params: Mapping[str, Any]) -> Iterator[tuple[s
                 yield f"{one.name}.{name}", f"it is given, and action '{producers[-1]}' returns it too; {remedy}"
 
 
-def _own_faults(one: PlannedAction, plan: PipelinePlan, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _own_faults(
+    one: PlannedAction, plan: PipelinePlan, params: Mapping[str, Any]
+) -> list[tuple[tuple[str | int, ...], str]]:
     """Return what an action's model finds wrong with what is known before anything is run."""
     is_open = any(result_fields(plan.actions[each].action_cls) is None for each in one.ancestors)
     values = {key: value for key, value in params.items() if one.takes_extra and one.field_of(key) is None}

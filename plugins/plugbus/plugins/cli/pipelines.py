@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,11 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from plugbus.capabilities import PipelineFault
     from plugbus.kernel import ServiceLocator
-
-# Which action and which of its parameters a fault of a definition is about; its text says both.
-_ABOUT_ACTION: Final = re.compile(r"action '(?P<name>[^']*)': (?P<rest>.*)", re.DOTALL)
-_ABOUT_PARAMETER: Final = re.compile(r"(?:it has no )?(?P<kind>parameter|input) '(?P<key>[^'.]*)")
 
 
 class _Strict(BaseModel):
@@ -134,22 +130,14 @@ def read_pipeline(
     return WrittenPipeline(pipeline, params, document)
 
 
-def _placed(document: Document, names: list[str], text: str) -> Fault:
-    """Return a fault of a definition at the place in the document that it is about."""
-    about = _ABOUT_ACTION.match(text)
-    if about is None or about["name"] not in names:
-        return _fault(document, (), text)
-    place = names.index(about["name"])
-    path: tuple[str | int, ...] = ("actions", place)
-    what = _ABOUT_PARAMETER.match(about["rest"])
-    if what is not None:
-        for section in ("inputs", "params"):
-            if (*path, section, what["key"]) in document.positions:
-                path = (*path, section, what["key"])
-                break
-    elif about["rest"].startswith(("when", "after")):
-        path = (*path, about["rest"].partition(":")[0].partition(" ")[0])
-    return _fault(document, path, text)
+def _placed(document: Document, names: list[str], fault: PipelineFault) -> Fault:
+    """Return a fault of a definition at the place in the document that it is about.
+
+    What is not written there, such as a parameter of the command line, is told at the action.
+    """
+    node = () if fault.action is None else ("actions", names.index(fault.action))
+    is_written = (*node, *fault.path[:2]) in document.positions
+    return _fault(document, (*node, *fault.path) if is_written else node, str(fault))
 
 
 def _fault(document: Document, path: tuple[str | int, ...], why: str) -> Fault:

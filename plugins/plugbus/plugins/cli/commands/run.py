@@ -48,7 +48,8 @@ class ActionGroup(HelpfulGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Load the plugin of the action and make options of its parameters; offer near names where there is none."""
-        name, host = args[0], _host(ctx)
+        # The host is there before the options are read, which the action says; a value that is --json is only quiet.
+        name, host = args[0], _host(ctx, is_quiet="--json" in args)
         offers = offered_actions(host)
         if name not in offers and not is_configured(name, offers):
             if ctx.resilient_parsing:
@@ -65,7 +66,8 @@ def command() -> None:
 
     ACTION is the name of an action, or FOLDER:NAME for one of a plugin with a config.yaml, or MODULE:NAME. The options
     of an action are made of its parameters: plugbus run ACTION --help shows them. The result goes to
-    stdout, progress to stderr. Ctrl-C ends the run cleanly; its summary then says cancelled.
+    stdout, progress to stderr; with --json, warnings alone. Ctrl-C ends the run cleanly; its summary then says
+    cancelled.
     """
 
 
@@ -114,12 +116,17 @@ def _command(name: str, action_cls: type[BaseAction[Any]], env: Mapping[str, Any
     return click.RichCommand(name=name, callback=run, params=parameters, help=help_text)
 
 
-def _host(ctx: click.Context) -> Host:
-    """Return the host of this call; made when it is first asked for, closed with the outermost context."""
+def _host(ctx: click.Context, *, is_quiet: bool = False) -> Host:
+    """Return the host of this call; made when it is first asked for, closed with the outermost context.
+
+    Args:
+        ctx: The context of any part of the command.
+        is_quiet: What it is made with, if it is made now: whether only warnings and worse are shown of a run.
+    """
     root = ctx.find_root()
     host: Host | None = root.meta.get(__name__)
     if host is None:
-        host = root.meta[__name__] = root.with_resource(_session(ctx).open_host())
+        host = root.meta[__name__] = root.with_resource(_session(ctx).open_host(is_quiet=is_quiet))
     return host
 
 
