@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 import plugbus.plugins
@@ -21,6 +24,7 @@ from plugbus.capabilities import (
     BaseAction,
     JobLogEntry,
     JobStatus,
+    JobUpdate,
     LogLevel,
     LogsDelivered,
     MessageLogged,
@@ -34,6 +38,9 @@ from plugbus.capabilities import (
 from plugbus.kernel import Event, EventBus, Kernel, SubscriberFailed
 from plugbus.loaders import DirectoryLoader
 from plugbus.plugins.backend_logging import JobLogWriter, WriterSettings
+from plugbus.plugins.backend_logging.backlog import Backlog
+from plugbus.plugins.backend_logging.breaker import Breaker
+from plugbus.plugins.backend_logging.snapshots import Snapshots
 from plugbus.plugins.local_backend import LocalBackend
 
 if TYPE_CHECKING:
@@ -116,8 +123,6 @@ class World:
 
 @contextmanager
 def world(folder: Path, **changed: Any) -> Iterator[World]:
-    from dataclasses import replace
-
     before = set(threading.enumerate())
     made = World(folder, replace(PATIENT, **changed))
     try:
@@ -132,6 +137,48 @@ def world(folder: Path, **changed: Any) -> Iterator[World]:
     left = [one for one in threading.enumerate() if one.name == "plugbus-backend-logging"]
     assert left == []
     assert made.failures == []
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class CountingCondition(threading.Condition):
+    """A condition that counts how often somebody waits for it."""
+
+    waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits += 1
+        return super().wait(timeout)
+
+
+def backlog_of(clock: Clock, **changed: Any) -> tuple[Backlog, Breaker]:
+    """Return an empty backlog that no thread works off, and its breaker."""
+    made = replace(PATIENT, **changed)
+    breaker = Breaker(made.failures, made.rest_s, clock)
+    return Backlog(made, breaker, clock), breaker
+
+
+def drained(backlog: Backlog) -> list[tuple[str, list[object]]]:
+    """Return the batches in which everything is taken, each with its job."""
+    batches: list[tuple[str, list[object]]] = []
+    with backlog.changed:
+        while backlog.items:
+            taken = backlog.take()
+            (job,) = {one.job for one in taken}
+            batches.append((job, [one.content for one in taken]))
+            backlog.settle(taken)
+    return batches
+
+
+def entry_with(text: str) -> JobLogEntry:
+    return JobLogEntry(event="message", data={"content": text})
 
 
 class TestWriting:
@@ -263,7 +310,56 @@ class TestBatches:
             assert list(here.inner.job("job").progress["categories"]) == ["?"]
 
 
+class TestOrder:
+    def test_no_entry_overtakes_a_change_of_its_job(self) -> None:
+        backlog, _ = backlog_of(Clock())
+        before, after, other = entry_with("before"), entry_with("after"), entry_with("other")
+        change = JobUpdate(status=JobStatus.RUNNING)
+        for job, content in (("a", before), ("a", change), ("a", after), ("b", other)):
+            assert backlog.put(job, content, may_wait=False)
+        assert drained(backlog) == [("a", [before]), ("a", [change]), ("a", [after]), ("b", [other])]
+
+    @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=20), st.integers(1, 4))
+    @settings(deadline=None)
+    def test_within_a_job_is_that_in_which_it_told_things(self, told: list[tuple[str, bool]], size: int) -> None:
+        backlog, _ = backlog_of(Clock(), batch_size=size)
+        wanted: dict[str, list[object]] = {}
+        for place, (job, is_entry) in enumerate(told):
+            content = entry_with(str(place)) if is_entry else JobUpdate(error=str(place))
+            wanted.setdefault(job, []).append(content)
+            backlog.put(job, content, may_wait=False)
+        taken: dict[str, list[object]] = {}
+        for job, batch in drained(backlog):
+            taken.setdefault(job, []).extend(batch)
+            assert 1 <= len(batch) <= size
+            assert len(batch) == 1 or all(isinstance(one, JobLogEntry) for one in batch)
+        assert taken == wanted
+
+
 class TestSnapshots:
+    def test_a_report_while_one_is_due_puts_nothing_off(self) -> None:
+        clock = Clock()
+        snapshots = Snapshots(10, clock)
+
+        def report(done: int) -> bool:
+            return snapshots.note(ProgressReported("job", done, 4, "train"), "job")
+
+        assert report(1)
+        assert snapshots.take() is not None
+        clock.now = 1
+        assert report(2)
+        assert snapshots.next_due == 10
+        clock.now = 5
+        snapshots.hurry("job")
+        clock.now = 6
+        is_new = report(4)
+        assert snapshots.next_due == 5
+        assert not is_new, "who waits for the moment need not be woken"
+        taken = snapshots.take()
+        assert taken is not None
+        assert taken[1].progress is not None
+        assert taken[1].progress["categories"]["train"]["current"] == 4
+
     def test_only_the_newest_of_many_reports_is_written(self, tmp_path: Path) -> None:
         with world(tmp_path) as here:
             ctx = here.begin()
@@ -403,6 +499,31 @@ class TestPressure:
             here.writer.close()
             assert here.delivered[-1] == LogsDelivered("job", 0, unsent=1, unconfirmed=1)
             here.backend.gate.set()
+
+    def test_only_the_first_one_waits_in_vain(self) -> None:
+        backlog, breaker = backlog_of(Clock(), capacity=1, longest_wait_s=0.01)
+        condition = backlog.changed = CountingCondition()
+        assert backlog.put("job", entry_with("taken"), may_wait=True)
+        assert condition.waits == 0
+        assert not backlog.put("job", entry_with("waits"), may_wait=True)
+        first = condition.waits
+        assert first > 0
+        assert not backlog.put("other", entry_with("does not wait"), may_wait=True)
+        assert condition.waits == first
+        assert breaker.is_open
+        assert (backlog.tally("job").dropped, backlog.tally("other").dropped) == (1, 1)
+
+    def test_others_wait_again_when_the_backend_has_had_its_rest(self) -> None:
+        clock = Clock()
+        backlog, breaker = backlog_of(clock, capacity=1, longest_wait_s=0.01, rest_s=30)
+        condition = backlog.changed = CountingCondition()
+        for text in ("taken", "waits"):
+            backlog.put("job", entry_with(text), may_wait=True)
+        first = condition.waits
+        clock.now = 30
+        assert not breaker.is_open
+        assert not backlog.put("job", entry_with("waits too"), may_wait=True)
+        assert condition.waits > first
 
 
 class TestThread:
