@@ -532,6 +532,22 @@ class TestItems:
         assert str(shapes) == "shapes: 3 (x, ...): there are none"
 
 
+def test_drafts_in_use_and_things_of_other_names_are_not_swept(tmp_path: Path) -> None:
+    kept = [".out.draft", ".out.1234567.draft", ".other.12345678.draft", "out.12345678.draft"]
+    left = tmp_path / ".out.12345678.draft"
+    for name in (*kept, left.name):
+        (tmp_path / name / "sub").mkdir(parents=True)
+    first, second = DraftFolder(tmp_path / "out"), DraftFolder(tmp_path / "out")
+    assert not left.exists()
+    assert {one.name for one in tmp_path.iterdir()} == {*kept, first.path.name, second.path.name}
+    first.commit()
+    DraftFolder.sweep(tmp_path / "out")
+    assert second.path.is_dir()
+    second.discard()
+    assert {one.name for one in tmp_path.iterdir()} == {*kept, "out"}
+    DraftFolder.sweep(tmp_path / "missing" / "out")
+
+
 def test_a_draft_is_discarded_without_following_links(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "x").write_text("mine")

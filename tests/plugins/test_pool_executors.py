@@ -10,6 +10,7 @@ import threading
 import time
 from contextvars import ContextVar
 from multiprocessing import active_children
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +226,46 @@ def test_a_process_that_ends_fails_its_action_and_is_replaced(
         executor.submit(ActionCall(action, {"value": int(value)}), events.append).result(WAIT_S)
     assert [type(one) for one in events] == [ActionStarted, ActionFailed]
     assert executor.execute(Where)[0] != os.getpid()
+
+
+def is_sending() -> bool:
+    """Tell whether a thread of an executor is in the middle of sending."""
+    frames = sys._current_frames()  # the one way to see it from outside
+    names = {one.ident for one in threading.enumerate() if one.name == "plugbus-process"}
+    return any(frame.f_code.co_name == "_send" for ident, frame in frames.items() if ident in names)
+
+
+def test_a_process_that_ends_while_it_is_given_an_action_fails_that(executor: ProcessExecutor) -> None:
+    pid = executor.execute(Where)[0]
+    os.kill(pid, signal.SIGSTOP)  # it takes nothing, so that what is sent fills the buffer and then waits
+    try:
+        future = executor.submit(ActionCall(Echo, {"value": bytes(2**24)}))
+        end = time.monotonic() + WAIT_S
+        while not is_sending() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert is_sending()
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerDiedError, match="signal 9"):
+        future.result(WAIT_S)
+    assert executor.execute(Where)[0] != pid
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ConnectionResetError])
+def test_however_the_system_tells_that_a_process_is_gone_its_action_fails(
+    executor: ProcessExecutor, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    pid = executor.execute(Where)[0]
+
+    def send(self: Connection, message: object) -> None:
+        monkeypatch.undo()
+        os.kill(pid, signal.SIGKILL)
+        raise error
+
+    monkeypatch.setattr(Connection, "send", send)
+    with pytest.raises(WorkerDiedError, match="signal 9"):
+        executor.execute(Where)
+    assert executor.execute(Where)[0] != pid
 
 
 def test_what_can_not_be_sent_is_named(executor: ProcessExecutor) -> None:

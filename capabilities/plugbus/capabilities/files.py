@@ -1,13 +1,11 @@
-"""Writing a file whole or not at all."""
+"""Writing files whole or not at all, and having them kept."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import stat
+from pathlib import Path
 
 
 def write_whole(path: Path, text: str, *, errors: str = "strict") -> None:
@@ -35,9 +33,36 @@ def write_whole(path: Path, text: str, *, errors: str = "strict") -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # where a folder can be opened
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to the disk which names are in a folder; does nothing where the system can't open folders."""
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(folder, os.O_DIRECTORY)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush a folder to the disk with all files and folders in it; links are not followed.
+
+    It does nothing where the system can't open folders: there, files that are read can't be flushed either.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                _sync(path, os.O_NOFOLLOW)
+        _sync(place, os.O_DIRECTORY)
+
+
+def _sync(path: str | Path, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -415,6 +416,72 @@ def test_a_conversion_that_another_process_was_ready_with_first_is_used(world: W
     last = world.run(Overtaken, operation="convert", dataset=dataset, services=measured())
     assert (last.path, last.count, last.is_cached) == (found[0].path, 2, True)
     assert not [one for one in last.path.parent.iterdir() if one.name.endswith(".draft")]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = {path!r}
+from tests.capabilities.specialised.world import World
+from tests.capabilities.specialised.test_dataset_action import PictureAction, measured
+world = World(Path({folder!r}))
+class Slow(PictureAction):
+    def set_progress(self, *args, **known):
+        time.sleep(0.05)
+world.run(Slow, operation="convert", dataset={source!r}, services=measured(), job_id="other")
+"""
+
+
+def drafts_in(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.name.endswith(".draft")]
+
+
+@pytest.mark.parametrize("is_done_elsewhere", [False, True])
+def test_a_conversion_that_was_killed_leaves_nothing_half_done(world: World, *, is_done_elsewhere: bool) -> None:
+    dataset, _ = world.dataset(60)
+    source = download(world, dataset).path
+    output, before = source.with_name(f"{source.name}_yolo"), sorted(source.parent.iterdir())
+    code = KILLED.format(path=[str(Path(__file__).parents[3]), *sys.path], folder=str(world.folder), source=str(source))
+    with subprocess.Popen([sys.executable, "-c", code]) as process:  # noqa: S603
+        end = time.monotonic() + 60
+        written = list[Path]()
+        while time.monotonic() < end and len(written) < 8:
+            time.sleep(0.01)
+            written = list(source.parent.glob(".*.draft/.*.draft/**/*.txt"))
+        if is_done_elsewhere:
+            convert(world, str(source))
+            assert all(one.exists() for one in written)  # the draft is in use
+        process.kill()
+    assert drafts_in(source.parent)
+    assert sorted(one for one in source.parent.iterdir() if not one.name.startswith(".")) == (
+        sorted([*before, output]) if is_done_elsewhere else before
+    )
+    found = convert(world, str(source))
+    assert (found.path, found.count, found.is_cached) == (output, 60, is_done_elsewhere)
+    assert len([one for one in files_of(found.path) if one.endswith(".txt")]) == 60
+    assert sorted(source.parent.iterdir()) == sorted([*before, output])
+
+
+def test_all_is_on_the_disk_before_a_folder_is_said_to_be_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, inodes, real = list[int](), dict[str, set[int]](), os.fsync
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        synced.append(os.fstat(handle).st_ino)
+
+    def rename(self: Path, target: Path) -> Path:
+        if (self / ".complete").exists():
+            inodes[target.name] = {one.stat().st_ino for one in (self, *self.rglob("*"))} - {*synced}
+        return real_rename(self, target)
+
+    real_rename = Path.rename
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
+    dataset, _ = world.dataset(3, splits=("train", "val"))
+    found = convert(world, dataset)
+    assert found.source_path is not None
+    assert inodes == {found.path.name: set(), found.source_path.name: set()}
+    assert synced[-1] == found.path.parent.stat().st_ino
 
 
 def test_upstream_words_for_formats_are_understood(world: World) -> None:

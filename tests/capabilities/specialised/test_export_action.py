@@ -520,7 +520,10 @@ def test_an_export_that_was_killed_goes_on_after_the_last_item(world: World) -> 
             converted.append(data["id"])
             return data
 
+    world.heard.clear()
     found = export(world, project, Again)
+    assert world.progress("fetch") == [(1, 1)]
+    assert world.whole("data_file")[-1] == pytest.approx(1)
     assert converted == [one.id for one in tasks if one.id > done[-1]["id"]]
     assert (found["exported_count"], found["failed_count"], found["total_count"]) == (60, 0, 60)
     assert found["steps_resumed"] == 4

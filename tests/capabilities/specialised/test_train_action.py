@@ -424,6 +424,27 @@ def test_trials_are_events(world: World) -> None:
     ]
 
 
+def test_the_epochs_of_a_trial_are_a_part_of_the_search(world: World) -> None:
+    tune(world, {"lr": 0.9}, {"lr": 5.0}, {"lr": 0.4})
+    # Two epochs each; the second trial is left in its first one.
+    assert world.progress("train") == [(0.5, 3), (1, 3), (1, 3), (2, 3), (2.5, 3), (3, 3), (3, 3)]
+    assert world.whole("train") == pytest.approx([part * 75 / 80 for part in (1 / 6, *[1 / 3] * 2, 2 / 3, 5 / 6, 1, 1)])
+
+
+def test_trials_above_the_number_of_trials_are_no_progress_and_unknown_totals_stay_so(world: World) -> None:
+    class Counting(GivenTunerAction):
+        tuner = GivenTuner({"lr": 0.4}, {"lr": 0.5})
+
+        def train(self, context: TrainContext) -> Any:
+            self.set_progress(3, None, "own")
+            context.set_progress(1, 4, "own")
+            return super().train(context)
+
+    train(world, Counting, is_tune=True, hyperparameters=LR, tune_config={"trials": 1})
+    assert world.progress("own") == [(3, None), (0.25, 1), (3, None), (1, 1)]
+    assert world.progress("train") == [(0.5, 1), *[(1, 1)] * 5]
+
+
 def test_the_search_is_kept_in_a_file_of_the_job(world: World) -> None:
     tune(world, {"lr": 0.9})
     ((space, config, store),) = GivenTunerAction.tuner.asked

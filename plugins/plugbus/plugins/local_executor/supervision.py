@@ -95,7 +95,7 @@ class Supervisor:
             raise WorkerDiedError(call.label, None)
         connection, process = self._started()
         token = call.cancellation
-        with suppress(BrokenPipeError):  # that it has ended is seen below
+        with suppress(ConnectionError):  # that it has ended is seen below
             connection.send(order if token is None else replace(order, stopped=token.reason))
         watch = _Watch(call, order, publish, self._kill_after_s)
         bell_out, end = os.pipe()
@@ -110,7 +110,7 @@ class Supervisor:
                 if bell_out in ready and token is not None:
                     os.read(bell_out, 1)
                     watch.stop(token.reason or "it was asked to stop")
-                    with suppress(BrokenPipeError):
+                    with suppress(ConnectionError):
                         connection.send(Stop(order.number, watch.reason or ""))
                 if connection in ready:
                     try:

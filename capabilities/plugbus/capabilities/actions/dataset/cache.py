@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...files import write_whole
+from ...files import sync_folder, sync_tree, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,6 +100,7 @@ class DatasetCache:
             notes: What ``find`` is to return, as plain data.
             is_complete: Whether all that belongs there is there.
         """
+        sync_tree(draft)  # before it is said that all is there
         write_whole(draft / (MARKER if is_complete else PARTIAL), json.dumps(dict(notes)))
         now = self._clock()
         os.utime(draft / (MARKER if is_complete else PARTIAL), (now, now))
@@ -118,6 +119,7 @@ class DatasetCache:
             with suppress(FileNotFoundError):  # another process put it aside
                 target.rename(aside)
                 shutil.rmtree(aside, ignore_errors=True)
+        sync_folder(self.folders)
         self.trim(but=name)
         return target
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...datasets import ConversionError, DraftFolder
-from ...files import write_whole
+from ...files import sync_folder, write_whole
 from .cache import MARKER
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def convert_folder(
     """Convert a dataset into a folder, or find that this has been done.
 
     The folder appears in one step, when all is converted, with a note of what it was made from. Where it is there
-    already, made from the same files in the same way, it is used; files are compared by name, size and time.
+    already, made from the same files in the same way, it is used; files are compared by name, size and time. What
+    killed conversions to the same place left is removed.
 
     Returns:
         What was noted of the conversion, and whether it had been done before.
@@ -58,6 +59,7 @@ def convert_folder(
     made_from = {"source": str(source), "from": source_type.name, "to": target_type.name, "sum": _sum(source)}
     known = _notes(output)
     if known is not None and {key: known.get(key) for key in made_from} == made_from:
+        DraftFolder.sweep(output)
         return known, True
     try:
         draft = DraftFolder(output)
@@ -82,12 +84,13 @@ def convert_folder(
         }
         write_whole(inner / MARKER, json.dumps(notes))
         try:
-            inner.rename(output)
+            inner.rename(output)  # the files in it are on the disk, as it was a draft, too
         except OSError:
             first = _notes(output)  # of another process that was ready first
             if first is None or {key: first.get(key) for key in made_from} != made_from:
                 raise
             return first, True
+        sync_folder(output.parent)
     finally:
         draft.discard()
     return notes, False

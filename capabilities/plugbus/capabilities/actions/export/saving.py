@@ -54,6 +54,8 @@ class SaveFilesStep(WorkflowStep[ExportContext]):
                 done = []
             for entry in done:
                 _count(context, entry)
+            if context.results is None:  # the step that finds them was done by a process that has ended
+                context.set_progress(1, 1, ExportProgressCategories.FETCH.value)
             taken = TakenNames(entry["saved_as"] for entry in done if entry["saved_as"])
             after = done[-1]["id"] if done else 0
             fresh = context.converted_items if not done else None

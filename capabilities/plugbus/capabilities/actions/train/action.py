@@ -20,6 +20,7 @@ from ..workflow import WorkflowAction
 from .context import TrainContext
 from .errors import TrainDataError
 from .params import TrainProgressCategories
+from .sharing import share_of_progress
 from .steps import ConvertDatasetStep, DownloadDatasetStep, TrainStep, TuneStep, UploadModelStep
 
 if TYPE_CHECKING:
@@ -267,7 +268,8 @@ class BaseTrainAction(WorkflowAction[P, TrainContext], Generic[P]):
         """Train once with the values of a trial, in an action of its own."""
         label = self.action_name or type(self).__qualname__
         params = validate_params(type(self), {**_fields(self.params), **trial.values}, name=label)
-        action = type(self)(params, self.ctx)  # type: ignore[arg-type] # the action's own model has made them
+        ctx = share_of_progress(self.ctx, trial.number, config.trials)
+        action = type(self)(params, ctx)  # type: ignore[arg-type] # the action's own model has made them
         one = action.context
         for name in ("dataset", "data_path", "data_format"):
             setattr(one, name, getattr(context, name))
