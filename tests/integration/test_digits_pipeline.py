@@ -160,7 +160,7 @@ def test_a_pipeline_that_is_killed_in_the_training_ends_as_one_without_a_break(p
     folder = Path(done["artifact_dir"])
     assert {name: (folder / name).read_bytes() for name in PRODUCTS} == wanted
     tracked = [json.loads(line) for line in (folder / "tracking.jsonl").read_text().splitlines()]
-    steps = [one["step"] for one in tracked if one["kind"] == "metrics" and "train_loss" in one["metrics"]]
+    steps = [one["step"] for one in tracked if one["kind"] == "metrics" and "train/train_loss" in one["metrics"]]
     assert steps == list(range(1, EPOCHS + 1))
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [one["data"] for one in events if one.get("name") == "train_resumed"] == [{"epoch": EPOCHS}]

@@ -225,7 +225,7 @@ class TestEvents:
         assert recorded == [
             {"type": "RunStarted", "plugin_key": "p", "pipeline": "train", "artifact_dir": result.artifact_dir},
             {"type": "ProgressReported", "current": 1, "total": 2, "category": "train"},
-            {"type": "MetricsRecorded", "values": {"loss": "nan"}, "category": "train", "step": 1},
+            {"type": "MetricsRecorded", "values": {"loss": "nan"}, "category": "train", "step": 1, "action": None},
             {
                 "type": "MessageLogged",
                 "level": "warning",

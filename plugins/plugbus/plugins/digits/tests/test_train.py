@@ -57,7 +57,9 @@ def same(left: TrainedModel, right: TrainedModel) -> bool:
 def test_the_defaults_recognise_at_least_95_percent_of_the_test_part(seed: int) -> None:
     params = TrainParams(seed=seed)
     splits = load_split(params.test_fraction, params.validation_fraction, params.seed)
-    model = train(splits, **params.model_dump(exclude={"test_fraction", "validation_fraction"}), on_epoch=ignore)
+    model = train(
+        splits, **params.model_dump(exclude={"division", "test_fraction", "validation_fraction"}), on_epoch=ignore
+    )
     read = model.classes[model.predict_proba(splits.test.x).argmax(axis=1)]
     assert (read == splits.test.y).mean() >= 0.95
     assert model.reports[-1].validation_accuracy >= 0.95
