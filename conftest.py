@@ -58,7 +58,16 @@ def _written(example: Example) -> bool:
     return True
 
 
+def _skip_without_needs(example: Example) -> None:
+    """Skip what a page shows of modules that are not installed: ``<!-- needs: fsspec, optuna -->`` names them."""
+    named = re.search(r"<!-- needs: (.+?) -->", example.document.text)
+    missing = [one for one in (named[1].split(", ") if named else ()) if find_spec(one) is None]
+    if missing:
+        pytest.skip(f'needs {", ".join(missing)}: pip install "plugbus[all]"')
+
+
 def _run_python(example: Example) -> None:
+    _skip_without_needs(example)
     if not _written(example):
         start = example.line + example.parsed.line_offset
         code = compile("\n" * start + example.parsed, example.path, "exec", dont_inherit=True)
@@ -70,6 +79,7 @@ def _write_yaml(example: Example) -> None:
 
 
 def _run_console(example: Example) -> None:
+    _skip_without_needs(example)
     blocks = re.split(r"^\$ ", str(example.parsed), flags=re.MULTILINE)[1:]
     for block in blocks:
         command, _, expected = block.partition("\n")

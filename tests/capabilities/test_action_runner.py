@@ -260,6 +260,7 @@ class TestRefusal:
 class TestServicesThatSeveralProvide:
     @pytest.fixture
     def torn(self, bench: Bench, tmp_path: Path) -> Iterator[Bench]:
+        pytest.importorskip("fsspec", reason='needs fsspec: pip install "plugbus[storage]"')
         provide = bench.kernel.services.provide
         with ExitStack() as stack:
             for owner in ("one", "two"):
