@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import Secret
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, NoDefault
 from pydantic_core import PydanticSerializationError
@@ -50,6 +51,10 @@ class _Generator(GenerateJsonSchema):
         "skipped-choice",
         "non-serializable-default",
     }
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON, but no secret: it is left out later, and pydantic below 2.14 can't write each."""
+        return None if isinstance(dft, Secret) else super().encode_default(dft)
 
     def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
         """Return the default, made if need be; none where each call makes another one, such as a new id."""
