@@ -37,7 +37,7 @@ from plugbus.loaders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 CODE = """
@@ -97,7 +97,7 @@ def process_is_left_as_it_was() -> Iterator[None]:
         assert [one for one in left if one not in found] == []
 
 
-def _process_state() -> tuple[list[object], ...]:
+def _process_state() -> tuple[Sequence[object], ...]:
     plugins = [name for name in sys.modules if name.startswith("plugbus_plugin_")]
     return plugins, list(sys.path), list(sys.meta_path), [one.name for one in threading.enumerate()]
 
