@@ -20,12 +20,17 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from plugbus.loaders.namespaces import NamespaceFinder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent
 
@@ -46,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the kernel's tests first: many collect garbage, which takes long in a process that has imported much."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/kernel/"))
+
+
+@pytest.fixture(autouse=True)
+def no_plugin_code_is_left() -> Iterator[None]:
+    """Fail the test that leaves plugin code open, not one after it in whose middle that code is collected."""
+    before = sys.meta_path[:]
+    yield
+    assert [one for one in sys.meta_path if one not in before and isinstance(one, NamespaceFinder)] == []
 
 
 def _written(example: Example) -> bool:

@@ -76,8 +76,12 @@ def wheel(session: nox.Session) -> None:
         session.error(f"the wheel puts more than plugbus/ into site-packages: {strangers[:5]}")
     if "plugbus/__init__.py" in names:
         session.error("plugbus is a namespace package: there is no plugbus/__init__.py")
-    if any("/tests/" in one for one in names):
+    if any("/tests/" in one and not one.endswith(".tmpl") for one in names):
         session.error("the wheel carries tests")
+    templates = Path("loaders/plugbus/loaders/templates/files")
+    lacking = {f"plugbus/{one.relative_to('loaders/plugbus')}" for one in templates.rglob("*.tmpl")} - {*names}
+    if lacking or not any(one.endswith(".tmpl") for one in names):
+        session.error(f"the wheel lacks templates of new plugins: {sorted(lacking)[:5]}")
     for layer in ("kernel", "capabilities", "loaders", "plugins"):
         if f"plugbus/{layer}/py.typed" not in names:
             session.error(f"plugbus/{layer}/py.typed is missing")

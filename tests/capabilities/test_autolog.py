@@ -256,11 +256,11 @@ class TestSklearn:
     @pytest.fixture(autouse=True)
     def sklearn(self) -> Iterator[None]:
         base = pytest.importorskip("sklearn.base", reason='needs scikit-learn: pip install "plugbus[sklearn]"')
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import RidgeClassifier
 
-        before = LogisticRegression.__dict__["fit"]
+        before = RidgeClassifier.__dict__["fit"]
         yield
-        assert LogisticRegression.__dict__["fit"] is before, "the framework is as it was"
+        assert RidgeClassifier.__dict__["fit"] is before, "the framework is as it was"
         assert "__init_subclass__" not in base.BaseEstimator.__dict__
 
     @staticmethod
@@ -275,19 +275,19 @@ class TestSklearn:
         return logged, [event for event in events if isinstance(event, MetricsRecorded)]
 
     def test_a_fit_is_reported_with_params_and_score(self) -> None:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import RidgeClassifier
 
-        model = LogisticRegression(C=0.5)
+        model = RidgeClassifier(alpha=0.5)
         logged, metrics = self.told(lambda: model.fit([[0], [1], [2], [3]], [0, 0, 1, 1]))
         (fit,) = logged
         assert fit.name == "sklearn_fit"
-        assert (fit.data["estimator"], fit.data["method"], fit.data["params"]["C"]) == (
-            "LogisticRegression",
+        assert (fit.data["estimator"], fit.data["method"], fit.data["params"]["alpha"]) == (
+            "RidgeClassifier",
             "fit",
             0.5,
         )
         (recorded,) = metrics
-        assert (recorded.category, recorded.step) == ("LogisticRegression", None)
+        assert (recorded.category, recorded.step) == ("RidgeClassifier", None)
         assert recorded.values["score"] == model.score([[0], [1], [2], [3]], [0, 0, 1, 1])
 
     def test_a_loss_curve_is_reported_step_by_step(self) -> None:
@@ -309,11 +309,11 @@ class TestSklearn:
         assert metrics[-1].values["n_iter"] == 4
 
     def test_only_the_outermost_fit_is_reported(self) -> None:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import RidgeClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+        pipeline = make_pipeline(StandardScaler(), RidgeClassifier())
         logged, _ = self.told(lambda: pipeline.fit([[0], [1], [2], [3]], [0, 0, 1, 1]))
         assert [event.data["estimator"] for event in logged] == ["Pipeline"]
 
@@ -332,15 +332,15 @@ class TestSklearn:
         assert metrics == []
 
     def test_a_fit_that_fails_is_not_reported_and_raises_as_it_is(self) -> None:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import RidgeClassifier
 
         with pytest.raises(ValueError, match="array"):
-            self.told(lambda: LogisticRegression().fit([], []))
-        logged, _ = self.told(lambda: LogisticRegression().fit([[0], [1]], [0, 1]))
+            self.told(lambda: RidgeClassifier().fit([], []))
+        logged, _ = self.told(lambda: RidgeClassifier().fit([[0], [1]], [0, 1]))
         assert len(logged) == 1
 
     def test_two_actions_at_once_do_not_see_each_other(self) -> None:
-        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.linear_model import Ridge, RidgeClassifier
 
         together = threading.Barrier(2, timeout=WAIT_S)
 
@@ -353,9 +353,9 @@ class TestSklearn:
             return fit
 
         with ThreadPoolExecutor(2) as pool:
-            found = pool.map(lambda model: self.told(work(model))[0], [LogisticRegression(), Ridge()])
+            found = pool.map(lambda model: self.told(work(model))[0], [RidgeClassifier(), Ridge()])
         assert [[event.data["estimator"] for event in logged] for logged in found] == [
-            ["LogisticRegression"],
+            ["RidgeClassifier"],
             ["Ridge"],
         ]
 

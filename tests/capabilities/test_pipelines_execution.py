@@ -430,6 +430,44 @@ class TestCancellation:
         assert isinstance(events[-1], PipelineCancelled)
         assert events[-1].reason == "it was interrupted"
 
+    @pytest.mark.parametrize("place", ["on the way to all", "while the end of another one is told"])
+    def test_a_second_interrupt_ends_the_waiting_wherever_it_comes(self, place: str) -> None:
+        may_end = threading.Event()
+
+        class Deaf(BaseAction[Params]):
+            def execute(self) -> None:
+                stage.begin("deaf")
+                may_end.wait(WAIT_S)
+
+        class Interrupts(BaseAction[Params]):
+            def execute(self) -> None:
+                stage.wait_for("a")
+                stage.wait_for("deaf")
+                raise KeyboardInterrupt
+
+        def interrupt_again(told: object) -> None:
+            if place == "on the way to all":
+                raise KeyboardInterrupt
+
+        def look(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, ActionStatusChanged) and (event.action, event.status) == ("a", "cancelled"):
+                raise KeyboardInterrupt
+
+        events: list[Event] = []
+        token = CancellationToken()
+        token.on_cancel(interrupt_again)
+        nodes = [node(Patient, "a"), node(Deaf, "deaf"), node(Interrupts, "b"), node(Quick, "c", "b")]
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                ActionPipeline.graph(nodes).run(ctx=RuntimeContext(publish=look), cancellation=token)
+            ends = {one.action: one for one in events if isinstance(one, ActionStatusChanged)}
+            assert {one.status for one in ends.values()} == {"cancelled"}
+            assert list(ends) == ["a", "deaf", "b", "c"]
+            assert ends["deaf"].message == "it did not stop in time"
+        finally:
+            may_end.set()
+
 
 class TestConditions:
     class Decision(BaseModel):

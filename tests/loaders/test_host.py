@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from textwrap import dedent
+from threading import Event
+from threading import enumerate as enumerate_threads
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -361,13 +364,20 @@ def test_a_host_quarantines_where_its_file_says_so(tmp_path: Path) -> None:
     assert "quarantine_after" in faults(tmp_path, "quarantine_after: 0\n")[0]
 
 
-def test_a_host_sets_deadlines_where_its_file_says_so(tmp_path: Path) -> None:
-    write(tmp_path / "plugins", "alpha", code="import threading\nthreading.Event().wait(5)\n")
+def test_a_host_sets_deadlines_where_its_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = ModuleType("gate_of_the_test")
+    monkeypatch.setitem(sys.modules, gate.__name__, gate)
+    may_end = gate.__dict__["may_end"] = Event()
+    threads = set(enumerate_threads())
+    write(tmp_path / "plugins", "alpha", code="import gate_of_the_test\ngate_of_the_test.may_end.wait(30)\n")
     write(tmp_path / "plugins", "beta")
     text = "plugins: {folders: [plugins]}\ndeadlines: {default_s: 30, plugins: {alpha: {open: 0.1}}}\n"
     with Host.from_file(host_file(tmp_path, text)) as host:
         assert list(host.kernel.load_all().failed) == ["alpha"]
         assert [one.hook for one in host.kernel.report().hung] == ["open"]
+        may_end.set()
+        for one in set(enumerate_threads()) - threads:
+            one.join(30)
 
 
 def test_deadlines_of_a_host_file_that_make_no_sense_are_refused(root: Path) -> None:

@@ -40,10 +40,9 @@ CODE = """
 def test_get_action_ui_schema(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(dedent(CONFIG), encoding="utf-8")
     (tmp_path / "train.py").write_text(dedent(CODE), encoding="utf-8")
-    discovery = PluginDiscovery.from_path(tmp_path)
-
-    # Get UI schema for action params
-    ui_schema = discovery.get_action_ui_schema("train")
+    with PluginDiscovery.from_path(tmp_path) as discovery:
+        # Get UI schema for action params
+        ui_schema = discovery.get_action_ui_schema("train")
 
     assert ui_schema["$formkit"] == "group"
     told = {
@@ -61,4 +60,5 @@ def test_get_action_ui_schema(tmp_path: Path) -> None:
 def test_the_group_has_a_name_so_that_its_values_are_found(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(dedent(CONFIG), encoding="utf-8")
     (tmp_path / "train.py").write_text(dedent(CODE), encoding="utf-8")
-    assert PluginDiscovery.from_path(tmp_path).get_action_ui_schema("train")["name"] == "params"
+    with PluginDiscovery.from_path(tmp_path) as discovery:
+        assert discovery.get_action_ui_schema("train")["name"] == "params"

@@ -52,12 +52,12 @@ class _Generator(GenerateJsonSchema):
         "non-serializable-default",
     }
 
-    def encode_default(self, dft: Any) -> Any:
-        """Return a default as JSON, but no secret: it is left out later, and pydantic below 2.14 can't write each."""
-        return None if isinstance(dft, Secret) else super().encode_default(dft)
-
     def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
-        """Return the default, made if need be; none where each call makes another one, such as a new id."""
+        """Return the default, made if need be; none for a secret, or where each call makes another one, as a new id."""
+        found = self._default_of(schema)
+        return NoDefault if isinstance(found, Secret) else found
+
+    def _default_of(self, schema: core_schema.WithDefaultSchema) -> Any:
         factory = schema.get("default_factory")
         if factory is None:
             return super().get_default_value(schema)

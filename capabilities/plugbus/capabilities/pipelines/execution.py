@@ -142,10 +142,11 @@ class Execution:
         try:
             self._go_on()
         except BaseException as error:
-            self._around.token.cancel(f"the run ended with {type(error).__name__}")
             try:
+                self._around.token.cancel(f"the run ended with {type(error).__name__}")
                 self._drain()
             finally:
+                self._abandon("it did not stop in time")
                 self._give_up("not begun: the run was stopped")
             raise
         finally:
@@ -330,17 +331,22 @@ class Execution:
                 future.cancel()
 
     def _drain(self) -> None:
-        """Wait for what still runs; a second interrupt ends the waiting."""
-        try:
-            while self._running:
-                outcome = self._outcomes.get()
-                try:
-                    self._settle_next(outcome)
-                except BaseException:  # noqa: BLE001, S112 - the first one is raised when all have ended
-                    continue
-        finally:
-            for name in tuple(self._running):
-                self._board.move(name, ActionStatus.CANCELLED, "it did not stop in time")
+        """Wait for what still runs; a second interrupt ends the waiting, at whatever place it comes."""
+        while self._running:
+            outcome = self._outcomes.get()
+            try:
+                self._settle_next(outcome)
+            except Exception:  # noqa: BLE001, S112 - the first one is raised when all have ended
+                continue
+            except BaseException as error:
+                if outcome is None or error is not outcome.error:
+                    raise
+
+    def _abandon(self, message: str) -> None:
+        """Note of all that runs on that nobody waits for it."""
+        for name in self._plan.actions:
+            if self._board.status_of(name) is ActionStatus.RUNNING:
+                self._board.move(name, ActionStatus.CANCELLED, message)
 
     def _give_up(self, message: str) -> None:
         """Note of all that was not begun that it will not be."""
