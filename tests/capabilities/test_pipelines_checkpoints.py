@@ -230,6 +230,7 @@ class TestFiles:
             (lambda text: text.replace('"made": "None/a"', '"made": 3'), "the result of action 'a' does not fit"),
             (lambda text: text.replace('"action": "a"', '"action": "b"'), "'a', which comes before it, is not"),
             (lambda text: "\udcff", "it is no UTF-8"),
+            (lambda text: "null", "it holds nothing but null"),
         ],
     )
     def test_a_spoiled_checkpoint_is_named_and_nothing_of_it_applied(self, place: Path, spoil: Any, told: str) -> None:

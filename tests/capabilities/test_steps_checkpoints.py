@@ -386,6 +386,7 @@ class TestCorruptFiles:
             (broken_result(data=None), r"'results\[0\].data' is a NoneType"),
             (broken_result(timestamp="yesterday"), r"'results\[0\].timestamp': Invalid isoformat"),
             (broken(state=[]), "'state' is no mapping"),
+            ("null", "it holds nothing but null"),
             (broken(failure={"step": "a"}), "'failure' is no failure of a step"),
             (broken(failure=3), "'failure' is no failure of a step"),
         ],

@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from ..cancellation import CancellationToken
-from ..context.messages import NO_MESSAGES
-from ..context.runtime import discard
-from ..context.services import NO_SERVICES
-from ..errors import WorkCancelledError
-from ..events import PipelineCancelled, PipelineCompleted, PipelineFailed, PipelineStarted
-from ..steps.settling import told
-from .board import ProgressBoard
+from ..context import RuntimeContext
 from .checking import plan_faults
 from .checkpoint_file import JsonPipelineCheckpoints
 from .context import PipelineContext, new_run_id
 from .drawing import drawn
-from .errors import PipelineDefinitionError, PipelineFailedError
-from .execution import Execution, Surroundings
+from .errors import PipelineDefinitionError
 from .fault import PipelineFault
 from .journal import RunJournal
 from .plan import PipelinePlan, PlannedAction, make_plan, offer
-from .run import PipelineRun
-from .status import PipelineStatus
+from .running import carry_out
+from .surroundings import Surroundings
 from .wiring import check_params, missing_params
 
 if TYPE_CHECKING:
@@ -38,13 +30,12 @@ if TYPE_CHECKING:
     from plugbus.kernel import ServiceLocator
 
     from ..actions import BaseAction
-    from ..autolog import AutologFramework
-    from ..context import RuntimeContext
     from ..executors import Executor
     from .checkpoint import PipelineCheckpoints
     from .executor import PipelineExecutor
     from .node import ActionNode
     from .progress import PipelineProgress
+    from .run import PipelineRun
 
 Params = Mapping[str, Any] | BaseModel | None
 
@@ -298,85 +289,29 @@ class ActionPipeline:
             CheckpointError: The checkpoint can't be read or written.
             BaseException: An interrupt, raised again when what ran has ended; so is what a callback raised.
         """
+        job = ctx or RuntimeContext()
         store = JsonPipelineCheckpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
         given = None if params is None else _mapping(params)
-        run_id = context.run_id if context is not None else _run_id_of(ctx)
+        run_id = context.run_id if context is not None else _run_id_of(job)
         journal = None
         if store is not None:
             journal = RunJournal(store, self._plan, run_id, given, allow_new_params=allow_new_params)
             run_id = journal.run_id
         begun_with = dict(given or {}) if journal is None else dict(journal.params)
         check_params(self._plan, begun_with)
-        context = context or _context_of(self.name, run_id, ctx)
-        publish = discard if ctx is None else ctx.publish
-        job_id = ctx.job_id if ctx is not None and ctx.job_id is not None else run_id
-        board = ProgressBoard(self._plan, run_id, job_id, publish, on_progress)
-        token = CancellationToken()
-        outer = [one for one in (cancellation, None if ctx is None else ctx.cancellation) if one is not None]
-        around = Surroundings(
+        around = Surroundings.of(
+            job,
             begun_with,
-            {} if ctx is None else ctx.env,
-            job_id,
-            None if ctx is None else ctx.run,
-            None if ctx is None else ctx.client,
-            None if ctx is None else ctx.storage,
-            None if ctx is None else ctx.checkpoint,
-            None if ctx is None else ctx.language,
-            NO_MESSAGES if ctx is None else ctx.messages,
-            NO_SERVICES if ctx is None else ctx.services,
-            _autologs_of(ctx),
-            context,
-            publish,
-            executor,
-            token,
-            self._limit,
-            self._is_patient,
-            progress_callback,
+            run_id,
+            context or _context_of(self.name, run_id, job),
+            CancellationToken(),
+            executor=executor,
+            limit=self._limit,
+            is_patient=self._is_patient,
+            progress_callback=progress_callback,
         )
-        if journal is not None:
-            journal.begin()
-        execution = Execution(self._plan, around, board, journal)
-        resumed = () if journal is None else journal.done
-        start = monotonic()
-        board.begin()
-        weights = {one.name: one.weight for one in self._plan.actions.values()}
-        publish(PipelineStarted(job_id, self.name, self.action_names, resumed, weights))
-        forgets = [one.on_cancel(token.cancel) for one in outer]
-        try:
-            execution.go_on()
-            if not execution.failures and execution.cancelled is None:
-                if progress_callback is not None:
-                    progress_callback(len(self), len(self), "complete")
-                if journal is not None:
-                    journal.close()
-        except BaseException as error:
-            duration = monotonic() - start
-            if isinstance(error, Exception):
-                board.end(PipelineStatus.FAILED, told(error))
-                publish(PipelineFailed(job_id, self.name, duration, error))
-            else:
-                board.end(PipelineStatus.CANCELLED, "it was interrupted")
-                publish(PipelineCancelled(job_id, self.name, duration, "it was interrupted"))
-            raise
-        finally:
-            for forget in forgets:
-                forget()
-        failure = _failure(self.name, execution)
-        duration = monotonic() - start
-        if failure is None:
-            board.end(PipelineStatus.COMPLETED)
-            publish(PipelineCompleted(job_id, self.name, duration))
-        elif isinstance(failure, WorkCancelledError):
-            board.end(PipelineStatus.CANCELLED, failure.reason)
-            publish(PipelineCancelled(job_id, self.name, duration, failure.reason))
-        else:
-            board.end(PipelineStatus.FAILED, str(failure))
-            publish(PipelineFailed(job_id, self.name, duration, failure))
-        progress = board.progress
-        results = {name: execution.results[name] for name in self._plan.actions if name in execution.results}
-        return PipelineRun(
-            self.name, run_id, progress.status, results, progress, begun_with, context, duration, resumed, failure
-        )
+        stops = [one for one in (cancellation, job.cancellation) if one is not None]
+        return carry_out(self._plan, around, run_id, journal, stops, on_progress)
 
     def submit(self, params: Params, executor: PipelineExecutor, **known: Any) -> str:
         """Have the pipeline run elsewhere or in the background; return the id of the run.
@@ -399,47 +334,24 @@ class ActionPipeline:
         return executor.wait(run_id, timeout_s)
 
 
-def _failure(pipeline: str, execution: Execution) -> PipelineFailedError | WorkCancelledError | None:
-    """Return why a run is not completed, with what was raised as its cause."""
-    if execution.failures:
-        error = PipelineFailedError(pipeline, tuple((name, told(one)) for name, one in execution.failures.items()))
-        causes = [one for one in execution.failures.values() if isinstance(one, Exception)]
-        error.__cause__ = causes[0] if len(causes) == 1 else ExceptionGroup("several actions failed", causes)
-        return error
-    if execution.cancelled is not None:
-        cancelled = WorkCancelledError(f"pipeline '{pipeline}'", execution.cancelled.reason)
-        cancelled.__cause__ = execution.cancelled
-        return cancelled
-    return None
-
-
 def _mapping(params: Params) -> dict[str, Any]:
     if isinstance(params, BaseModel):
         return {name: getattr(params, name) for name in type(params).model_fields} | (params.model_extra or {})
     return dict(params or {})
 
 
-def _autologs_of(ctx: RuntimeContext | None) -> Mapping[str, AutologFramework] | None:
-    """Return what loaded plugins log frameworks with, where the job is one of a host with plugins."""
-    if ctx is None or ctx.services.locator is None:
-        return None
-    from ..autolog.contract import autologs_of  # few pipelines are run without any, and those need not wait for it
-
-    return autologs_of(ctx.services.locator)
+def _run_id_of(ctx: RuntimeContext) -> str:
+    return ctx.run.run_id if ctx.run is not None else new_run_id()
 
 
-def _run_id_of(ctx: RuntimeContext | None) -> str:
-    return ctx.run.run_id if ctx is not None and ctx.run is not None else new_run_id()
-
-
-def _context_of(pipeline: str, run_id: str, ctx: RuntimeContext | None) -> PipelineContext:
+def _context_of(pipeline: str, run_id: str, ctx: RuntimeContext) -> PipelineContext:
     """Return where a run's files are: in the directory of the tracked run, where there is one."""
-    if ctx is not None and ctx.pipeline is not None:
+    if ctx.pipeline is not None:
         # A pipeline inside an action of another one.
         return PipelineContext(
             pipeline, run_id, ctx.pipeline.base_path / ctx.pipeline.pipeline_id / ctx.pipeline.run_id
         )
-    if ctx is not None and ctx.run is not None:
+    if ctx.run is not None:
         return PipelineContext(pipeline, run_id, ctx.run.artifact_dir / "pipelines")
     return PipelineContext(pipeline, run_id)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from ..files import write_whole
 from ..steps.errors import CheckpointError
-from ..steps.plain import fault_of
+from ..steps.plain_file import read_plain, write_plain
 from .checkpoint import Checkpoint, PipelineCheckpoint
 
 if TYPE_CHECKING:
@@ -67,14 +65,9 @@ class JsonPipelineCheckpoints:
             CheckpointError: The file is no checkpoint of a pipeline, or one of a later version.
             OSError: It can't be read.
         """
-        try:
-            found = json.loads(self._path.read_text("utf-8"))
-        except FileNotFoundError:
+        found = read_plain(self._path)
+        if found is None:
             return None
-        except UnicodeDecodeError as error:
-            raise self._unread(f"it is no UTF-8: {error}") from error
-        except (ValueError, RecursionError) as error:
-            raise self._unread(f"it is no JSON: {error}") from error
         version = found.get("schema_version") if isinstance(found, dict) else None
         if isinstance(version, int) and version != SCHEMA:
             raise self._unread(f"it has schema {version!r}; this version reads {SCHEMA}")
@@ -107,14 +100,7 @@ class JsonPipelineCheckpoints:
             "params": dict(checkpoint.params),
             "done": [_encoded(one) for one in checkpoint.done],
         }
-        fault = fault_of(document)
-        if fault is not None:
-            raise CheckpointError(str(self), "write", f"{fault}; keep plain data alone")
-        try:
-            text = json.dumps(document, indent=1)
-        except ValueError as error:  # a number that Python writes no digits of
-            raise CheckpointError(str(self), "write", str(error)) from error
-        write_whole(self._path, text)
+        write_plain(self._path, document)
 
     def clear(self) -> None:
         """Remove the file; does nothing where there is none."""

@@ -21,67 +21,17 @@ from .status import ActionStatus
 from .wiring import gathered, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from plugbus.kernel import Event
 
-    from ..autolog import AutologFramework
-    from ..backend import BackendClient
-    from ..cancellation import CancellationToken
-    from ..context import HostServices, MessageCatalogue
+    from ..context import MessageCatalogue
     from ..executors import Executor
-    from ..runs.context import RunContext
-    from ..storage import Storage
     from .board import ProgressBoard
-    from .context import PipelineContext
     from .journal import RunJournal
     from .plan import PipelinePlan, PlannedAction
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all actions of a run have in common.
-
-    Args:
-        params: What the run begins with.
-        env: Settings from outside.
-        job_id: The job that the run is.
-        run: The tracked run that it is part of.
-        client: The backend that actions may use.
-        storage: Where the files of the platform are.
-        checkpoint: What is known of the pretrained model to start from.
-        language: The language of the people that read messages.
-        messages: The texts of message codes.
-        services: What loaded plugins provide.
-        autologs: What logs frameworks, besides what is built in.
-        context: Where its files are.
-        publish: Where events go.
-        executor: What carries the actions; None runs them in threads of this process.
-        token: Says when the run is to stop.
-        limit: How many actions may run at once; None for no limit.
-        is_patient: Whether other branches go on when an action fails.
-        progress_callback: Told how many actions are done, of how many, and which one begins.
-    """
-
-    params: Mapping[str, Any]
-    env: Mapping[str, Any]
-    job_id: str | None
-    run: RunContext | None
-    client: BackendClient | None
-    storage: Storage | None
-    checkpoint: Mapping[str, Any] | None
-    language: str | None
-    messages: MessageCatalogue
-    services: HostServices
-    autologs: Mapping[str, AutologFramework] | None
-    context: PipelineContext
-    publish: Callable[[Event], None]
-    executor: Executor | None
-    token: CancellationToken
-    limit: int | None
-    is_patient: bool
-    progress_callback: Callable[[int, int, str], object] | None
+    from .surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..files import write_whole
 from .checkpoint import RecordedFailure, StepCheckpoint
 from .errors import CheckpointError
-from .plain import fault_of
+from .plain_file import read_plain, write_plain
 from .result import StepResult
 
 SCHEMA: Final = 1
@@ -55,17 +53,8 @@ class JsonCheckpointStore:
             CheckpointError: The file is no checkpoint, or one of a later version.
             OSError: It can't be read.
         """
-        try:
-            text = self._path.read_text("utf-8")
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError as error:
-            raise self._unread(f"it is no UTF-8: {error}") from error
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self._unread(f"it is no JSON: {error}") from error
-        return self._decoded(document)
+        document = read_plain(self._path)
+        return None if document is None else self._decoded(document)
 
     def save(self, checkpoint: StepCheckpoint) -> None:
         """Put a checkpoint in the place of the last one.
@@ -82,14 +71,7 @@ class JsonCheckpointStore:
             "state": dict(checkpoint.state),
             "failure": failure and {"step": failure.step, "cause": failure.cause, "phase": failure.phase},
         }
-        fault = fault_of(document)
-        if fault is not None:
-            raise CheckpointError(str(self), "write", f"{fault}; keep plain data alone")
-        try:
-            text = json.dumps(document, indent=1)
-        except ValueError as error:  # a number that Python writes no digits of
-            raise CheckpointError(str(self), "write", str(error)) from error
-        write_whole(self._path, text)
+        write_plain(self._path, document)
 
     def clear(self) -> None:
         """Remove the file; does nothing where there is none."""
