@@ -164,6 +164,25 @@ def test_an_action_gives_the_schema_of_its_parameters() -> None:
     assert Train.ui_schema()["children"][0]["name"] == "epochs"
 
 
+def test_an_action_gives_the_schema_of_its_result_where_there_is_one() -> None:
+    class Weights(BaseModel):
+        path: str
+        token: SecretStr = SecretStr("hush")
+
+    class Anything(BaseModel):
+        made: Callable[[], int]
+
+    class Saves(Train):
+        result_model = Weights
+
+    class Holds(Train):
+        result_model = Anything
+
+    assert Saves.result_schema() == params_schema(Weights)
+    assert Train.result_schema() is None
+    assert Holds.result_schema() is None
+
+
 def test_an_action_without_parameters_says_what_to_write() -> None:
     class Bare(BaseAction):  # type: ignore[type-arg] # that is the fault
         def execute(self) -> None:

@@ -126,6 +126,17 @@ class BaseAction(ABC, Generic[P]):
         return params_schema(params_model_of(cls))
 
     @classmethod
+    def result_schema(cls) -> dict[str, Any] | None:
+        """Return the JSON Schema of the result; None where it is free, or of a type that JSON Schema can't describe."""
+        from ..forms import SchemaError, params_schema  # most jobs need none
+
+        model = cls.result_model
+        try:
+            return params_schema(model) if issubclass(model, BaseModel) else None
+        except SchemaError:
+            return None  # a result may be any object of Python, as long as it stays in the process
+
+    @classmethod
     def ui_schema(cls, dialect: str | FormDialect = "formkit") -> Any:
         """Return the form of the parameters in a dialect; one that a plugin offers is found by ``find_dialect``.
 

@@ -253,8 +253,7 @@ class PluginDiscovery:
             entry["entrypoint"] = entry["entrypoint"] and self.get_action_config(action).target
             if include_schemas:
                 entry["params_schema"] = self.get_action_params_schema(action)
-                result = self.get_action_result_model(action)
-                entry["result_schema"] = None if result is None else result.model_json_schema()
+                entry["result_schema"] = self.get_action_class(action).result_schema()
         return found
 
     def to_yaml(self) -> str:

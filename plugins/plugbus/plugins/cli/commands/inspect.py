@@ -83,8 +83,8 @@ def _show_action(host: Host, identifier: str, *, as_json: bool) -> None:
     found = load_action(host, identifier)
     name, action_cls = found.name, found.action_cls
     _, schema = described(action_cls, name)
-    result_schema = getattr(action_cls.result_model, "model_json_schema", lambda: None)()
     if as_json:
+        result_schema = action_cls.result_schema()
         write_json({"action": name, "plugin": found.plugin, "params_schema": schema, "result_schema": result_schema})
         return
     write_facts([("action", name), ("plugin", found.plugin), ("description", (action_cls.__doc__ or "").strip())])
