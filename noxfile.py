@@ -47,7 +47,9 @@ def core(session: nox.Session) -> None:
 def extras(session: nox.Session) -> None:
     """Install everything, on each Python that is supported."""
     session.install("-e", ".[all]", *TEST_GROUP, *nox.project.dependency_groups(PROJECT, "lint"))
-    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+    # The kernel's apart, as in the Makefile.
+    for part in [session.posargs] if session.posargs else (["tests/kernel"], ["--ignore=tests/kernel"]):
+        session.run("pytest", "-q", "-n", "auto", *part)
 
 
 @nox.session
