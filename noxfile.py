@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["core", "lowest", "wheel", "extras"]
+nox.options.sessions = ["core", "lowest", "stores", "wheel", "extras"]
 nox.options.reuse_existing_virtualenvs = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -63,6 +63,20 @@ def lowest(session: nox.Session) -> None:
     session.install(*(re.sub(r">=", "==", one) for one in promised))
     session.install("-e", ".", *TEST_GROUP)
     session.run("pytest", "-q", "-n", "auto", "--hypothesis-profile", "quick", *(session.posargs or ON_DEPENDENCIES))
+
+
+@nox.session
+def stores(session: nox.Session) -> None:
+    """Keep files in S3, GCS and by SFTP: with servers on loopback, in an environment of their own."""
+    session.install("-e", ".[s3,gcs,sftp]", *TEST_GROUP)
+    servers = Path(session.create_tmp()).absolute() / "servers"
+    session.run("python", "-m", "venv", "--clear", str(servers))
+    python = str(servers / "bin" / "python")
+    session.run(
+        python, "-m", "pip", "install", "--quiet", *nox.project.dependency_groups(PROJECT, "stores"), external=True
+    )
+    env = {"PLUGBUS_STORE_SERVERS": python}
+    session.run("pytest", "-q", *(session.posargs or ["tests/contracts/test_fs_storage_remote.py"]), env=env)
 
 
 @nox.session

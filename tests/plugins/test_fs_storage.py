@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -26,9 +27,12 @@ from plugbus.capabilities import (
 from plugbus.kernel import Kernel, PluginLoadError, ServiceNotFoundError
 from plugbus.loaders import DirectoryLoader
 from plugbus.plugins.fs_storage import FsStorage
+from plugbus.plugins.fs_storage.reading import ONE_ANSWER, fetched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from plugbus.plugins.fs_storage.opening import Filesystem
 
 FOLDER = Path(__file__).parents[2] / "plugins" / "plugbus" / "plugins" / "fs_storage"
 
@@ -200,3 +204,33 @@ def test_wrong_settings_are_refused(config: dict[str, Any], named: str) -> None:
         pass
     assert isinstance(caught.value.__cause__, PluginConfigError)
     assert named in str(caught.value.__cause__)
+
+
+class Restless:
+    """A filesystem whose one file is replaced while it is copied, so many times."""
+
+    def __init__(self, changes: int, size: int) -> None:
+        self.changes, self.size = changes, size
+
+    def info(self, path: str) -> dict[str, Any]:
+        return {"type": "file", "size": self.size, "ETag": str(self.changes)}
+
+    def get_file(self, path: str, target: str) -> None:
+        Path(target).write_bytes(str(self.changes % 10).encode() * self.size)
+        self.changes = max(0, self.changes - 1)
+
+
+@pytest.mark.parametrize(("changes", "size"), [(0, ONE_ANSWER + 1), (4, ONE_ANSWER + 1), (9, ONE_ANSWER)])
+def test_a_large_file_that_was_changed_while_it_was_copied_is_copied_again(changes: int, size: int) -> None:
+    found = Restless(changes, size)
+    with fetched(cast("Filesystem", found), "some.bin") as file:
+        content = file.read()
+    assert content == (b"9" if size == ONE_ANSWER else b"0") * size
+
+
+def test_a_file_that_never_rests_is_told_and_its_copy_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = cast("Filesystem", Restless(9, ONE_ANSWER + 1))
+    with pytest.raises(OSError, match="changed again and again"), fetched(found, "some.bin"):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,13 @@ from types import FunctionType, MethodType, WrapperDescriptorType
 _ASYNC = 0x80 | 0x200  # inspect.CO_COROUTINE and inspect.CO_ASYNC_GENERATOR
 
 
+def is_plain_method(call: object) -> bool:
+    """Tell whether ``call`` is a method written with ``def`` and not marked as anything else, as most hooks are."""
+    if type(call) is not MethodType or type(plain := call.__func__) is not FunctionType:
+        return False
+    return not plain.__code__.co_flags & _ASYNC and not plain.__dict__
+
+
 def is_async(call: object) -> bool:
     """Tell whether ``call`` was written with ``async def``, or marked as such.
 

@@ -35,7 +35,7 @@ class Claims:
     def claim_for_loading(self, order: Sequence[PluginMetadata], plan: Plan, cause: LoadCause = ASKED) -> None:
         """Mark plugins of a plan as loading, all or none; with the lock held."""
         causes = _causes(order, plan, cause)
-        record, change, state = self._registry.record, self._registry.change_to, PluginState.LOADING
+        record, begin, bind = self._registry.record, self._registry.begin_load, self._transitions.uses.bind
         try:
             for metadata in order:
                 plugin_id = metadata.id
@@ -45,8 +45,8 @@ class Claims:
                 if len(candidates) > 1:
                     source = next(one for one in candidates if one.metadata.version == metadata.version)
                 # The last failure is kept until this load has done better: it may never get its turn.
-                change(plugin_id, {"state": state, "source": source})
-                self._transitions.uses.bind(metadata, plan.providers[plugin_id])
+                begin(plugin_id, source)
+                bind(metadata, plan.providers[plugin_id])
         except BaseException:
             self.let_go(list(order))
             raise

@@ -74,7 +74,7 @@ class Holdings:
             offered: set[str] = {one.key for one in self._provisions.values()}
         missing: tuple[str, ...] = ()
         for one in declared:
-            if one not in offered and not one.is_label:
+            if one not in offered and one.contract is not None:  # else it is a label
                 missing += (str(one),)
         return missing
 
@@ -101,13 +101,13 @@ class Holdings:
             leaving = () if replacing is None else replacing._give_up()
             try:
                 arriving = tuple(self._provisions.values())
-                if leaving or arriving:
-                    self._services.switch(leaving, arriving)
+                exchange = self._services.switch(leaving, arriving) if leaving or arriving else None
             except Exception:
                 if replacing is not None:
                     replacing._take_back()
                 raise
-            self._untold = [Exchange(leaving, arriving)] if leaving or arriving else []
+            if exchange is not None:
+                self._untold = [Exchange(leaving, arriving) if leaving else exchange]
             self._phase = "active"
             held_back = tuple(self._held_back)
         old = () if replacing is None else replacing._live_subscriptions()
@@ -152,7 +152,8 @@ class Holdings:
             BaseException: Somebody who was told was interrupted; all have been told.
         """
         self._is_telling = True
-        self._tell()
+        if self._untold:
+            self._tell()
 
     def close(self) -> Iterator[BaseException]:
         """Run the callbacks, the last one first, and yield what they raise; none keeps the others from running.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .asynchrony import is_async
+from .asynchrony import is_async, is_plain_method
 from .context import PluginContext
 from .errors import PluginLoadError, SubscriptionError, UndeclaredCapabilityError
 from .plugin import Plugin, read_metadata
@@ -287,6 +287,8 @@ def _check_identity(plugin: Plugin, metadata: PluginMetadata) -> None:
     """Refuse code that is no plugin, or says to be another one than it was registered as."""
     for hook in ("on_load", "on_unload"):
         call = getattr(plugin, hook, None)
+        if is_plain_method(call):
+            continue
         if not callable(call):
             raise TypeError(f"{type(plugin).__qualname__} is no plugin: its '{hook}' can't be called")
         if is_async(call):

@@ -233,13 +233,13 @@ class Loading:
         plugin_id = loaded.context.plugin_id
         self._claims.causes.pop(plugin_id, None)
         self._transitions.loaded[plugin_id] = loaded
-        facts = {"state": PluginState.ACTIVE, "plugin": loaded.plugin, "failure": None, "failed_loads": 0}
-        self._transitions.settle(plugin_id, facts)
+        self._registry.end_load(plugin_id, loaded.plugin)
+        self._transitions.wake()
 
     def _announce(self, loaded: LoadedPlugin) -> None:
-        metadata = loaded.context.metadata
         loaded.context.announce()
         if self._bus.hears(PluginLoaded):
+            metadata = loaded.context.metadata
             self._bus.publish_kernel_event(PluginLoaded(metadata.id, metadata.version))
 
     def _refuse_when_lost(self, metadata: PluginMetadata, failures: Mapping[str, PluginFailure]) -> None:

@@ -30,6 +30,19 @@ class Plan:
     wanted: tuple[str, ...]
     _candidates: Candidates = field(repr=False, compare=False)
 
+    def __init__(
+        self,
+        order: tuple[PluginMetadata, ...],
+        providers: Mapping[str, Mapping[str, str]],
+        wanted: tuple[str, ...],
+        _candidates: Candidates,
+    ) -> None:
+        # Written out, as each load of one plugin makes one.
+        _put_order(self, order)
+        _put_providers(self, providers)
+        _put_wanted(self, wanted)
+        _put_candidates(self, _candidates)
+
     @property
     def explanations(self) -> tuple[str, ...]:
         """One sentence for each plugin in ``order``: who asked for it, and which versions were passed over."""
@@ -45,6 +58,9 @@ class Plan:
         # Views of dictionaries can't be pickled.
         providers = {plugin_id: dict(row) for plugin_id, row in self.providers.items()}
         return _restored, (self.order, providers, self.wanted, self._candidates)
+
+
+_put_order, _put_providers, _put_wanted, _put_candidates = (getattr(Plan, name).__set__ for name in Plan.__slots__)
 
 
 def _restored(

@@ -90,16 +90,15 @@ class PluginSource(Protocol):
 
 
 class InstanceSource:
-    """A plugin that is already there as an object."""
+    """A plugin that is already there as an object.
+
+    Attributes:
+        metadata: What the plugin said of itself when it was registered.
+    """
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
-        self._metadata = read_metadata(plugin)
-
-    @property
-    def metadata(self) -> PluginMetadata:
-        """Return the metadata that the plugin had when it was registered."""
-        return self._metadata
+        self.metadata = read_metadata(plugin)
 
     @property
     def origin(self) -> str:

@@ -151,6 +151,27 @@ class PluginRegistry:
         """Replace facts of a record in one step. For the kernel alone."""
         return self.change_to(plugin_id, facts)
 
+    def begin_load(self, plugin_id: str, source: PluginSource) -> None:
+        """Mark a plugin as loading from one of its candidates. For the kernel alone."""
+        with self._lock:
+            old = self._records[plugin_id]
+            new = _made(
+                source.metadata, PluginState.LOADING, old.candidates, source, old.plugin, old.failure, old.failed_loads,
+                old.exclusion,
+            )  # fmt: skip
+            if new.metadata is old.metadata:
+                self._records[plugin_id] = new
+            else:
+                self._put(plugin_id, old, new)
+
+    def end_load(self, plugin_id: str, plugin: Plugin) -> None:
+        """Mark a plugin as active, with no failure. For the kernel alone."""
+        with self._lock:
+            old = self._records[plugin_id]
+            self._records[plugin_id] = _made(
+                old.metadata, PluginState.ACTIVE, old.candidates, old.source, plugin, None, 0, old.exclusion
+            )
+
     def change_to(self, plugin_id: str, facts: dict[str, Any]) -> PluginRecord:
         """Replace facts of a record in one step, as ``change``. For the kernel alone."""
         with self._lock:
@@ -264,22 +285,43 @@ class _Draft:
     __slots__ = PluginRecord.__slots__
 
 
-def _changed(record: PluginRecord, facts: Mapping[str, Any]) -> PluginRecord:
-    """Return a copy of a record with other facts."""
+def _made(
+    metadata: PluginMetadata,
+    state: PluginState,
+    candidates: tuple[PluginSource, ...],
+    source: PluginSource | None,
+    plugin: Plugin | None,
+    failure: PluginFailure | None,
+    failed_loads: int,
+    exclusion: Exclusion | None,
+) -> PluginRecord:
     draft: Any = _Draft()
-    draft.metadata = record.metadata
-    draft.state = record.state
-    draft.candidates = record.candidates
-    draft.source = record.source
-    draft.plugin = record.plugin
-    draft.failure = record.failure
-    draft.failed_loads = record.failed_loads
-    draft.exclusion = record.exclusion
-    for name, fact in facts.items():
-        setattr(draft, name, fact)
+    draft.metadata = metadata
+    draft.state = state
+    draft.candidates = candidates
+    draft.source = source
+    draft.plugin = plugin
+    draft.failure = failure
+    draft.failed_loads = failed_loads
+    draft.exclusion = exclusion
     draft.__class__ = PluginRecord
-    changed: PluginRecord = draft
-    return changed
+    made: PluginRecord = draft
+    return made
+
+
+def _changed(old: PluginRecord, facts: Mapping[str, Any]) -> PluginRecord:
+    """Return a copy of a record with other facts."""
+    fact = facts.get
+    return _made(
+        fact("metadata", old.metadata),
+        fact("state", old.state),
+        fact("candidates", old.candidates),
+        fact("source", old.source),
+        fact("plugin", old.plugin),
+        fact("failure", old.failure),
+        fact("failed_loads", old.failed_loads),
+        fact("exclusion", old.exclusion),
+    )
 
 
 def _version_of(source: PluginSource) -> Any:

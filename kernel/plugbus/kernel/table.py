@@ -44,12 +44,10 @@ class ServiceTable:
     def switch(self, leaving: Iterable[Provision], arriving: Iterable[Provision]) -> Exchange:
         """Withdraw some entries and provide others in one step, which no reader sees half done; tell nobody."""
         leaving, arriving = tuple(leaving), tuple(arriving)
-        if not leaving and not arriving:
-            return Exchange((), ())
         with self._lock:
-            if not leaving and len(arriving) == 1 and arriving[0].key not in self._provisions:
-                self._put(arriving[0].key, arriving)  # most of what is provided is the first, and the only one
-                return Exchange((), arriving)
+            if not leaving and len(arriving) == 1 and (key := arriving[0].key) not in self._provisions:
+                self._put(key, arriving)  # most of what is provided is the first, and the only one
+                return Exchange(leaving, arriving)
             changed: dict[str, tuple[Provision, ...]] = {}
             gone: list[Provision] = []
             for one in leaving:

@@ -10,7 +10,6 @@ from plugbus.capabilities import StorageFailedError, StorageSupportError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import BinaryIO
 
 SUPPORT: Final = {
     "s3": ("s3fs", "plugbus[s3]"),
@@ -37,8 +36,8 @@ class Filesystem(Protocol):
         """Return what is in a folder."""
         ...
 
-    def open(self, path: str, mode: str) -> BinaryIO:
-        """Open a file."""
+    def get_file(self, rpath: str, lpath: str) -> None:
+        """Copy a file to a local one."""
         ...
 
     def cat_file(self, path: str) -> bytes:

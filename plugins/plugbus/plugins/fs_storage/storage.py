@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from io import BytesIO
 from mimetypes import MimeTypes
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from plugbus.capabilities import (
@@ -19,10 +20,12 @@ from plugbus.capabilities import (
 
 from .opening import open_filesystem
 from .paths import Paths, is_draft
-from .writing import beside, send, whole_file
+from .reading import fetched
+from .writing import RENAMED, beside, send, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from plugbus.capabilities import StorageMode
@@ -51,6 +54,8 @@ class FsStorage:
         # Local folders are opened again from wherever a pickled storage arrives.
         self._address = root if self._kind in _LOCAL else address
         self._paths = Paths(root, base, is_local=self._kind in _LOCAL)
+        # Connections of a kind that carries one conversation at a time are taken in turns.
+        self._turn = RLock() if self._kind in RENAMED else nullcontext()
         # Not the types that this machine's files add: an address means the same everywhere.
         self._types = MimeTypes()
 
@@ -72,9 +77,9 @@ class FsStorage:
         """Open a file to read it, or to write it anew."""
         place = self._paths.below(path)
         if mode == "rb":
-            with self._translated("read", path):
-                file = self._open(place)
-            with file:
+            with ExitStack() as stack:
+                with self._translated("read", path):
+                    file = stack.enter_context(self._open(place))
                 yield file
             return
         if mode != "wb":
@@ -170,7 +175,8 @@ class FsStorage:
     def __repr__(self) -> str:
         return f"FsStorage({self.root!r})"
 
-    def _open(self, place: str) -> BinaryIO:
+    def _open(self, place: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file as it is now: what others put in its place meanwhile changes nothing for its reader."""
         if self._kind == "memory":
             # What fsspec opens there is the file itself, with one position for all readers.
             return BytesIO(self._filesystem.cat_file(place))
@@ -178,7 +184,7 @@ class FsStorage:
             if Path(place).is_dir():
                 raise FileNotFoundError(place)
             return Path(place).open("rb")
-        return self._filesystem.open(place, "rb")
+        return fetched(self._filesystem, place)
 
     def _walk(self, folder: str, asked: str) -> Iterator[str]:
         """Go through folders one at a time: nothing but the names of those above is held."""
@@ -216,12 +222,14 @@ class FsStorage:
     @contextmanager
     def _translated(self, verb: str, path: str) -> Iterator[None]:
         try:
-            yield
+            with self._turn:
+                yield
         except StorageError:
             raise
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise StoredFileNotFoundError(self.uri(path)) from error
         except Exception as error:
+            # What is missing where a file is written is a place for it, such as a bucket.
+            if isinstance(error, FileNotFoundError | NotADirectoryError) and verb != "write":
+                raise StoredFileNotFoundError(self.uri(path)) from error
             raise StorageFailedError(verb, self.uri(path), str(error) or type(error).__name__) from error
 
 
