@@ -75,6 +75,7 @@ class World:
         """Say what is not as it is after every call that has ended."""
         kernel = self.kernel
         faults = [f"{one.id} is {one.state}" for one in kernel.registry if one.state in MOVING]
+        faults += ["this thread is inside a change"] if kernel._transitions.is_inside else []
         active = set(self.active)
         faults += [f"record of {one.id}" for one in kernel.registry if (one.plugin is None) is (one.id in active)]
         services = Counter(one.owner for key in kernel.services.keys for one in kernel.services.providers(key))

@@ -54,7 +54,7 @@ def check(world: World, step: Step, call: Callable[[], object]) -> None:
         Step("Loading._bring_up", NONE, turn=2),
         Step("Loading._settle_loaded", NONE, turn=2),
         Step("Loading._announce", NONE, turn=2),
-        Step("Change.__enter__", NONE, after="get"),
+        Step("Transitions.changing", NONE, after="get"),
     ],
     ids=str,
 )
@@ -92,7 +92,7 @@ def test_a_load_that_fails_and_is_interrupted_on_its_way_back_leaves_nothing(ste
         Step("Claims.claim_for_unloading", OLD),
         Step("PluginRegistry.change_to", OLD, turn=2),
         Step("Unloading._take_down", OLD),
-        Step("Change.__enter__", NONE, after="get"),
+        Step("Transitions.changing", NONE, after="get"),
         Step("Departure.run", NONE),
         Step("Departure.run", NONE, turn=2),
         Step("TakeDown._withdraw", NONE),

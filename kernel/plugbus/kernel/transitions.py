@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import KernelClosedError, PluginStateError
@@ -10,7 +11,7 @@ from .registry import PluginState
 from .uses import Uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .lifecycle import LoadedPlugin
     from .metadata import PluginMetadata
@@ -18,43 +19,6 @@ if TYPE_CHECKING:
     from .retiring import Retirement
 
 MOVING = (PluginState.LOADING, PluginState.UNLOADING)
-
-
-class Change:
-    """A block in which a thread is inside a change. Written out: a generator would take thrice as long.
-
-    Args:
-        lock: Of the transitions.
-        threads: How many such blocks each thread is in.
-    """
-
-    __slots__ = ("_is_marked", "_lock", "_threads")
-
-    def __init__(self, lock: threading.RLock, threads: dict[int, int]) -> None:
-        self._lock = lock
-        self._threads = threads
-        self._is_marked = False
-
-    def __enter__(self) -> None:
-        try:
-            with self._lock:
-                thread = threading.get_ident()
-                self._threads[thread] = self._threads.get(thread, 0) + 1
-                self._is_marked = True
-        except BaseException:
-            self.__exit__()  # an interrupt may come when the lock was released: the mark is there, and is taken off
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_marked:
-            with self._lock:
-                thread = threading.get_ident()
-                staying = self._threads[thread] - 1
-                self._is_marked = False
-                if staying:
-                    self._threads[thread] = staying
-                else:
-                    del self._threads[thread]
 
 
 class Transitions:
@@ -93,9 +57,25 @@ class Transitions:
         """Tell whether this thread is inside a change: in a hook, or in a subscriber of the change's events."""
         return threading.get_ident() in self._changing
 
-    def changing(self) -> Change:
-        """Return a block in which this thread is marked as being inside a change."""
-        return Change(self.lock, self._changing)
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Mark this thread as being inside a change."""
+        thread = threading.get_ident()
+        is_marked = False
+        try:
+            with self.lock:
+                # An interrupt may come when the lock was released; then the mark is there and is to be taken off.
+                self._changing[thread] = self._changing.get(thread, 0) + 1
+                is_marked = True
+            yield
+        finally:
+            if is_marked:
+                with self.lock:
+                    staying = self._changing[thread] - 1
+                    if staying:
+                        self._changing[thread] = staying
+                    else:
+                        del self._changing[thread]
 
     def wait_for(self, plugin_ids: Iterable[str], verb: str, *, with_uses: bool = True) -> bool:
         """Wait, with the lock held, until none of the plugins is moving; tell whether that took any waiting.
