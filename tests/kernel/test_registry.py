@@ -124,6 +124,17 @@ def test_the_very_version_that_is_registered_is_refused_naming_both_origins(
     assert registry.record("trainer") is before
 
 
+def test_the_origin_is_that_of_the_newest_version_until_one_is_loaded(registry: PluginRegistry) -> None:
+    class Newer(Trainer):
+        pass
+
+    older = source("trainer", "1.0.0")
+    registry.register(older)
+    registry.register(InstanceSource(Newer("trainer", "2.0.0")))
+    assert registry.record("trainer").origin.endswith("Newer")
+    assert registry.change("trainer", source=older).origin.endswith("Trainer")
+
+
 def test_unregister_forgets_every_version(registry: PluginRegistry) -> None:
     for version in ("1.0.0", "2.0.0"):
         registry.register(source("trainer", version, VISION))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Where an interval may be cut: below and above every key, and around one release or one version.
 _LOWEST: Key = ()
 _HIGHEST: Key = (INF,)
-_BEFORE_RELEASE = DEV - 1
+_BEFORE_RELEASE = DEV  # a key that ends here comes before those that go on
 _AFTER_RELEASE = FINAL + 1
 _AFTER_LOCAL = (2,)
 _PUBLIC = 6  # elements of a key in front of its local parts
