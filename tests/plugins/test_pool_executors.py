@@ -257,12 +257,12 @@ def test_however_the_system_tells_that_a_process_is_gone_its_action_fails(
 ) -> None:
     pid = executor.execute(Where)[0]
 
-    def send(self: Connection, message: object) -> None:
+    def send(self: Connection, message: bytes) -> None:
         monkeypatch.undo()
         os.kill(pid, signal.SIGKILL)
         raise error
 
-    monkeypatch.setattr(Connection, "send", send)
+    monkeypatch.setattr(Connection, "send_bytes", send)
     with pytest.raises(WorkerDiedError, match="signal 9"):
         executor.execute(Where)
     assert executor.execute(Where)[0] != pid

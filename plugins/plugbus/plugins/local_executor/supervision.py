@@ -25,7 +25,7 @@ from plugbus.capabilities import (
 )
 
 from .errors import NotSendableError, WorkerDiedError
-from .worker import Done, Order, Stop, Told, serve
+from .worker import Done, Order, Stop, Told, post, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class Supervisor:
         connection, process = self._started()
         token = call.cancellation
         with suppress(ConnectionError):  # that it has ended is seen below
-            connection.send(order if token is None else replace(order, stopped=token.reason))
+            post(connection, order if token is None else replace(order, stopped=token.reason))
         watch = _Watch(call, order, publish, self._kill_after_s)
         bell_out, end = os.pipe()
         bell_in = FileIO(end, "wb")
@@ -111,7 +111,7 @@ class Supervisor:
                     os.read(bell_out, 1)
                     watch.stop(token.reason or "it was asked to stop")
                     with suppress(ConnectionError):
-                        connection.send(Stop(order.number, watch.reason or ""))
+                        post(connection, Stop(order.number, watch.reason or ""))
                 if connection in ready:
                     try:
                         message = connection.recv()
@@ -161,7 +161,7 @@ class Supervisor:
         self._connection = self._process = None
         if connection is not None and process is not None:
             with suppress(OSError):
-                connection.send(None)
+                post(connection, None)
             process.join(0 if self._is_killed else _END_S)
             if process.is_alive():
                 process.kill()
