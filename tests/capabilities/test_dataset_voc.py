@@ -284,6 +284,16 @@ class TestWriting:
         assert [one.findtext("bndbox/xmax") for one in root.iter("object")] == ["1", "4", "3", "1"]
         assert [one.findtext("value") for one in root.iter("attribute")] == ["4", "7"]
 
+    @pytest.mark.parametrize(("pose", "lost"), [("Left", {}), ("Left ", {"types of attributes": 1}), ("", {})])
+    def test_a_text_with_blanks_around_it_is_counted_as_lost(
+        self, tmp_path: Path, pose: str, lost: dict[str, int]
+    ) -> None:
+        one = Annotation(label="a", box=Box(0, 0, 1, 1), attributes=(("pose", pose),))
+        _, found = write(tmp_path, item(one), labels=(Label("a"),))
+        assert {name: count for name, count in found.items() if name != "labels"} == lost
+        (back,) = read(tmp_path / "out", images="leave")
+        assert back.annotations[0].attributes == (("pose", pose.strip()),)
+
     def test_what_xml_cannot_hold_is_a_fault(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r"'Annotations/a.xml': a.jpg: XML can't hold 'a\\x00'"):
             write(tmp_path, item(Annotation(label="a\0", box=Box(0, 0, 1, 1))))

@@ -134,7 +134,7 @@ def _attributes(one: Annotation) -> tuple[dict[str, str], list[tuple[str, Any]]]
     known: dict[str, str] = {}
     others: list[tuple[str, Any]] = []
     for name, value in one.attributes:
-        is_pose = name == "pose" and isinstance(value, str) and bool(value.strip())
+        is_pose = name == "pose" and isinstance(value, str) and value != "" and value == value.strip()
         is_flag = name in FLAGS and value in {0, 1} if isinstance(value, int) else False
         if (is_pose or is_flag) and name not in known:
             known[name] = value if isinstance(value, str) else str(int(value))
