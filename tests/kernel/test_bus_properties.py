@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEPTH_LIMIT = 3
 CALLS = 150  # A publish runs no further actions once its subscribers were called so often: circles grow fast.
+SUBSCRIPTIONS = 50  # A world takes no more: those that subscribe at each call grow fast too, and each pair is compared.
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,8 @@ class World:
             if action.verb == "publish":
                 self.publish(self.next_event(action.what))
             elif action.verb == "subscribe":
-                self.subscribe(action.what, action.number % len(self.scripts), action.sides)
+                if self.subscribed < SUBSCRIPTIONS:
+                    self.subscribe(action.what, action.number % len(self.scripts), action.sides)
             elif action.verb == "cancel":
                 self.cancel(action.number)
             elif action.verb == "raise":
