@@ -28,19 +28,6 @@ def workbook(path: Path, rows: list[list[object]]) -> Path:
     return path
 
 
-def test_rows_have_the_values_of_their_cells(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "a.xlsx", [["name", "age", "born"], ["tom", 3, datetime.datetime(2020, 1, 2)]])
-    assert list(ExcelTableReader().rows(path)) == [("name", "age", "born"), ("tom", 3, datetime.datetime(2020, 1, 2))]
-
-
-def test_the_file_is_closed_when_the_iteration_ends_early(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "a.xlsx", [[number] for number in range(50)])
-    rows = ExcelTableReader().rows(path)
-    assert next(rows) == (0,)
-    rows.close()  # type: ignore[attr-defined] # it is a generator
-    path.unlink()
-
-
 def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.xlsx").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="it is no workbook"):

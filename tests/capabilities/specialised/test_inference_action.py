@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,7 +21,6 @@ from plugbus.capabilities import (
     DeploymentContext,
     DeploymentNotFoundError,
     DeploymentParams,
-    DeploymentSpec,
     HostServices,
     InferenceContext,
     InferenceParams,
@@ -34,7 +32,6 @@ from plugbus.capabilities import (
     WorkflowStep,
 )
 from plugbus.loaders import Host
-from plugbus.plugins.local_deployer import LocalDeployer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -248,46 +245,3 @@ def test_a_host_that_serves_nothing_is_told_before_anything_is_brought(world: Wo
         world.run(ScaledService, model=scale_model(world))
     assert isinstance(failed.value.__cause__, DeployerUnavailableError)
     assert world.storage.got == []
-
-
-def test_a_call_that_is_under_way_keeps_its_model(world: World) -> None:
-    deployer, began, go_on = LocalDeployer(), threading.Event(), threading.Event()
-    closed: list[str] = []
-
-    def slow(model: Any, inputs: Sequence[Any]) -> Sequence[Any]:
-        began.set()
-        assert go_on.wait(60)
-        assert closed == []
-        return [model]
-
-    def spec(version: str, infer: Any) -> DeploymentSpec:
-        return DeploymentSpec(name="x", version=version, load=lambda: version, infer=infer, close=closed.append)
-
-    deployer.deploy(spec("1", slow))
-    answers: list[Any] = []
-    caller = threading.Thread(target=lambda: answers.extend(deployer.infer("x", [0])))
-    caller.start()
-    assert began.wait(60)
-    deployer.deploy(spec("2", lambda model, inputs: [model]))
-    deployer.confirm("x")
-    assert list(deployer.infer("x", [0])) == ["2"]
-    assert closed == []
-    go_on.set()
-    caller.join(60)
-    assert (answers, closed) == (["1"], ["1"])
-    deployer.close()
-    deployer.close()
-    assert closed == ["1", "2"]
-
-
-def test_a_model_that_does_not_load_changes_nothing() -> None:
-    deployer = LocalDeployer()
-
-    def fail() -> Any:
-        raise OSError("no memory")
-
-    deployer.deploy(DeploymentSpec(name="x", version="1", load=lambda: 1, infer=lambda model, inputs: [model]))
-    with pytest.raises(OSError, match="no memory"):
-        deployer.deploy(DeploymentSpec(name="x", version="2", load=fail, infer=lambda model, inputs: [model]))
-    assert list(deployer.infer("x", [0])) == [1]
-    deployer.close()

@@ -47,8 +47,10 @@ class Deployer(Protocol):
     def deploy(self, spec: DeploymentSpec) -> Deployment:
         """Serve a model. One of that name serves until this one is loaded, and is kept until ``confirm``.
 
+        One that was kept before is given back.
+
         Raises:
-            Exception: What ``load`` raises; everything is as it was.
+            Exception: What ``load`` raises, or ``close`` of the one that is given back; what was served still is.
         """
         ...
 
@@ -61,7 +63,11 @@ class Deployer(Protocol):
         ...
 
     def undeploy(self, name: str) -> None:
-        """Stop serving a model; does nothing where it is not served. Calls that are under way come to their end."""
+        """Stop serving a model; does nothing where it is not served. Calls that are under way come to their end.
+
+        Raises:
+            ExceptionGroup: What ``close`` of it, or of the one that is kept, raises; neither is served all the same.
+        """
         ...
 
     def deployments(self) -> tuple[Deployment, ...]:

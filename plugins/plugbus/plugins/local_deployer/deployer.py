@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plugbus.capabilities import Deployment, DeploymentNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from plugbus.capabilities import DeploymentSpec
 
@@ -37,13 +38,18 @@ class LocalDeployer:
     def deploy(self, spec: DeploymentSpec) -> Deployment:
         """Load a model, and serve it from then on."""
         made = _Served(spec, spec.load())
+        try:
+            self.confirm(spec.name)  # first: where that fails, what is served has not been replaced
+        except BaseException:
+            self._end(made)
+            raise
         with self._lock:
             before = self._served.get(spec.name)
             made.previous, older = before, None if before is None else before.previous
             if before is not None:
                 before.previous = None
             self._served[spec.name] = made
-        self._end(older)
+        self._end(older)  # there where two deploy under one name at a time
         return _deployment(spec)
 
     def confirm(self, name: str) -> None:
@@ -69,8 +75,7 @@ class LocalDeployer:
         with self._lock:
             served = self._served.pop(name, None)
         if served is not None:
-            self._end(served.previous)
-            self._end(served)
+            _all_of(f"cannot close models of '{name}'", partial(self._end, served.previous), partial(self._end, served))
 
     def deployments(self) -> tuple[Deployment, ...]:
         """Return what is served."""
@@ -101,14 +106,7 @@ class LocalDeployer:
         Raises:
             ExceptionGroup: Models that could not be closed; the others are.
         """
-        faults: list[Exception] = []
-        for one in self.deployments():
-            try:
-                self.undeploy(one.name)
-            except Exception as error:  # noqa: BLE001 - the other models are to be closed all the same
-                faults.append(error)
-        if faults:
-            raise ExceptionGroup("cannot close models", faults)
+        _all_of("cannot close models", *(partial(self.undeploy, one.name) for one in self.deployments()))
 
     def _end(self, served: _Served | None) -> None:
         """Close a model, now or when the last call that uses it ends."""
@@ -123,3 +121,19 @@ class LocalDeployer:
 
 def _deployment(spec: DeploymentSpec) -> Deployment:
     return Deployment(name=spec.name, version=spec.version, address=f"local:{spec.name}")
+
+
+def _all_of(told: str, *ends: Callable[[], None]) -> None:
+    """End one after the other, also after one that fails.
+
+    Raises:
+        ExceptionGroup: What they raised.
+    """
+    faults: list[Exception] = []
+    for end in ends:
+        try:
+            end()
+        except Exception as error:  # noqa: BLE001 - the others are to end all the same
+            faults.append(error)
+    if faults:
+        raise ExceptionGroup(told, faults)
