@@ -285,5 +285,5 @@ class KernelMachine(RuleBasedStateMachine):
         self.leaks.check()
 
 
-KernelMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+KernelMachine.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 TestKernelAgainstItsModel = KernelMachine.TestCase

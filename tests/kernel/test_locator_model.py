@@ -247,4 +247,4 @@ class ServicesMachine(RuleBasedStateMachine):
 
 
 TestServices = ServicesMachine.TestCase
-TestServices.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestServices.settings = settings(stateful_step_count=30, deadline=None)

@@ -119,4 +119,4 @@ class LocatorMachine(RuleBasedStateMachine):
 
 
 TestLocator = LocatorMachine.TestCase
-TestLocator.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestLocator.settings = settings(stateful_step_count=30, deadline=None)

@@ -300,5 +300,5 @@ class SwapMachine(RuleBasedStateMachine):
         self.leaks.check()
 
 
-SwapMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+SwapMachine.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 TestSwapAgainstItsModel = SwapMachine.TestCase
