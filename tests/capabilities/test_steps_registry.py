@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -204,9 +205,10 @@ class TestWrappers:
 
     def test_timing_leaves_the_result_of_the_step_as_it_is(self) -> None:
         own = StepResult(data={"n": 1}, rollback_data={"x": 2})
-        context = Ctx()
+        context, start = Ctx(), monotonic()
         Orchestrator(StepRegistry([TimingStep(Named("a", result=own))]), context).execute()
         (result,) = context.step_results
+        assert 0 <= result.data["duration_seconds"] <= monotonic() - start
         assert own.data == {"n": 1}
         assert result.data.keys() == {"n", "duration_seconds"}
         assert (result.rollback_data, result.timestamp) == (own.rollback_data, own.timestamp)
