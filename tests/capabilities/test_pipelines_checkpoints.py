@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,9 @@ from plugbus.capabilities import (
     PipelineChangedError,
     PipelineCheckpoint,
     PipelineFailedError,
+    PipelineParamsError,
     PipelineStarted,
+    PipelineStatus,
     RuntimeContext,
     WorkCancelledError,
 )
@@ -93,6 +96,33 @@ def test_what_failed_is_taken_up_where_it_was(place: Path) -> None:
     assert done.results["a"] == Made(made=Path("None/a"), sizes={"size": 1})
     assert done.progress.actions["a"].message == "done by an earlier process"
     assert next(one for one in events if isinstance(one, PipelineStarted)).resumed == ("a",)
+
+
+def test_a_run_is_not_taken_up_while_it_goes_on(place: Path) -> None:
+    seen: list[str] = []
+
+    class Meddle(Work):
+        def execute(self) -> Made:
+            before = place.read_bytes()
+            for begin in (pipeline.run, pipeline.check_checkpoint):
+                with pytest.raises(CheckpointError) as caught:
+                    begin(checkpoints=place)
+                seen.append(str(caught.value))
+            assert place.read_bytes() == before
+            return super().execute()
+
+    pipeline = chain(node("a"), node("b", Meddle))
+    assert pipeline.run(checkpoints=place).status is PipelineStatus.COMPLETED
+    assert ran == ["a", "b"]
+    told = f"cannot use checkpoint '{place}': process {os.getpid()} has it; wait for its end, or stop it"
+    assert seen == [told, told]
+    assert list(place.parent.iterdir()) == []
+
+
+def test_what_is_refused_leaves_no_folder(place: Path) -> None:
+    with pytest.raises(PipelineParamsError):
+        chain().run({"nothing": 1}, checkpoints=place)
+    assert not place.parent.exists()
 
 
 def test_a_run_that_is_taken_up_keeps_its_id(place: Path) -> None:

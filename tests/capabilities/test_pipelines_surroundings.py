@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from plugbus.capabilities import (
     Autolog,
     AutologFramework,
     BaseAction,
+    CheckpointError,
     JobReport,
     LocalizedMessage,
     LogMessageCode,
@@ -30,6 +33,7 @@ from plugbus.capabilities import (
     RunStatus,
     RunStore,
     RuntimeContext,
+    unfinished_runs,
 )
 from plugbus.capabilities.testing import FakeTracking
 from plugbus.kernel import Event, Kernel
@@ -170,3 +174,46 @@ def test_the_job_of_a_pipeline_is_as_far_as_its_actions_and_ends_with_it() -> No
     model = board.model("job")
     assert model is not None
     assert (model.state, model.fraction) == (ProgressState.COMPLETED, 1.0)
+
+
+class Fragile(BaseAction[Params]):
+    def execute(self) -> int:
+        if self.params.start:
+            raise ConnectionError("no luck today")
+        return 1
+
+
+def test_runs_that_can_be_taken_up_are_named_the_last_one_first(kernel: Kernel, tmp_path: Path) -> None:
+    store, runs = RunStore(tmp_path), dict[str, str]()
+    runner = PipelineRunner(kernel, store)
+    pipelines = {name: ActionPipeline([ActionNode(Fragile, name="only")], name=name) for name in ("a", "b")}
+    assert unfinished_runs(store) == ()
+    for run, name, start in (("a1", "a", 1), ("a2", "a", 1), ("b1", "b", 1), ("a3", "a", 0)):
+        runs[run] = runner.run(pipelines[name], {"start": start}).run_id
+    assert unfinished_runs(store) == (runs["b1"], runs["a2"], runs["a1"])
+    assert unfinished_runs(store, "a") == (runs["a2"], runs["a1"])
+    # What took up another one stands for it, and got on last.
+    runs["a4"] = runner.run(pipelines["a"], resume=runs["a1"]).run_id
+    assert unfinished_runs(store, "a") == (runs["a4"], runs["a2"])
+    assert runner.run(pipelines["a"], {"start": 0}, resume=runs["a4"], allow_new_params=True).is_ok
+    assert unfinished_runs(store, "a") == (runs["a2"],)
+    shutil.rmtree(store.get(runs["a1"]).path)
+    assert unfinished_runs(store, "a") == (runs["a2"],)
+
+
+def test_a_run_that_goes_on_is_not_taken_up(kernel: Kernel, tmp_path: Path) -> None:
+    store, seen = RunStore(tmp_path), list[tuple[str, ...]]()
+    refused: list[str] = []
+
+    class Meddle(BaseAction[Params]):
+        def execute(self) -> None:
+            seen.append(unfinished_runs(store))
+            (run,) = store
+            with pytest.raises(CheckpointError) as caught:
+                PipelineRunner(kernel, store).run(ActionPipeline([Meddle], name="p"), resume=run.run_id)
+            refused.append(str(caught.value))
+
+    assert PipelineRunner(kernel, store).run(ActionPipeline([Meddle], name="p")).is_ok
+    assert seen == [()]
+    assert f"process {os.getpid()} has it; wait for its end, or stop it" in refused[0]
+    assert len(list(store)) == 1

@@ -144,6 +144,23 @@ class TestResume:
         assert context.did == ["a", "c", "d", "-c", "-a"]
         assert not store.path.exists()
 
+    def test_another_one_is_refused_meanwhile(self, store: MortalStore) -> None:
+        refused: list[str] = []
+
+        def meddle(context: Ctx) -> None:
+            other, touched = made(store, Do("a"))
+            with pytest.raises(CheckpointError) as caught:
+                other.execute()
+            assert touched.did == []
+            refused.append(str(caught.value))
+
+        orchestrator, context = made(store, Do("a"), Do("b", meddle))
+        assert orchestrator.execute()["steps_executed"] == 2
+        assert context.did == ["a", "b"]
+        told = f"cannot use checkpoint '{store}': process {os.getpid()} has it; wait for its end, or stop it"
+        assert refused == [told]
+        assert list(store.path.parent.iterdir()) == []
+
     def test_the_results_are_those_that_were_there(self, store: MortalStore) -> None:
         die(store, Do("a"), Do("b", dying(store)))
         kept = store.load()

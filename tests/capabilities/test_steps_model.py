@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ from plugbus.capabilities import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from plugbus.kernel import Event
 
 ENDS = ("raise", "refuse", "none", "interrupt", "exit", "can_skip", "before", "progress", "cancel", "die")
@@ -133,6 +136,9 @@ class Store:
     def clear(self) -> None:
         if not self.is_dead:
             self.kept = None
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass

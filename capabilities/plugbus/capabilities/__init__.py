@@ -195,6 +195,7 @@ from .runs import (
     artifact_root,
     find_artifact_root,
 )
+from .sole_use import InUseError, sole_use
 from .steps import (
     STEP,
     AsyncStepError,
@@ -410,6 +411,7 @@ if TYPE_CHECKING:
         PipelineRunNotFoundError,
         PipelineStatus,
         WiringError,
+        unfinished_runs,
     )
     from .storage import (
         STORAGE,
@@ -583,6 +585,7 @@ else:
             "PipelineRunNotFoundError",
             "PipelineStatus",
             "WiringError",
+            "unfinished_runs",
         ),
         storage=(
             "STORAGE",
@@ -785,6 +788,7 @@ __all__ = [
     "ImageMode",
     "ImageSize",
     "ImageStream",
+    "InUseError",
     "InferenceContext",
     "InferenceParams",
     "InferenceResults",
@@ -1028,7 +1032,9 @@ __all__ = [
     "reopening_of",
     "replay",
     "run_path",
+    "sole_use",
     "ui_schema",
+    "unfinished_runs",
     "validate_params",
     "validate_result",
 ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugbus.plugins.cli import main
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -142,6 +144,42 @@ def test_a_run_that_failed_is_taken_up(flow: Path, plugbus: Any) -> None:
     code, _, err = plugbus("pipeline", "run", "sums.yaml", "--resume", first)
     assert code == 2
     assert "there is none; the run was completed" in err
+
+
+def test_the_last_one_is_taken_up_by_that_word(flow: Path, plugbus: Any) -> None:
+    code, _, err = plugbus("pipeline", "run", "sums.yaml", "--resume", "last")
+    assert code == 2
+    assert "pipeline 'sums' has none that could be taken up; run it without --resume" in err
+    (flow / "broken").touch()
+    runs = [json.loads(plugbus("pipeline", "run", "sums.yaml", "--json")[1])["run_id"] for _ in range(2)]
+    (flow / "broken").unlink()
+    code, out, err = plugbus("pipeline", "run", "sums.yaml", "--json", "--resume", "last")
+    assert (code, json.loads(out)["outputs"]["resumed"]) == (0, ["start"])
+    assert f"taking up {runs[1]}\n" in err
+    code, _, err = plugbus("pipeline", "run", "sums.yaml", "--resume", "last")
+    assert (code, f"taking up {runs[0]}\n" in err) == (0, True)
+    assert plugbus("pipeline", "run", "sums.yaml", "--resume", "last")[0] == 2
+
+
+def test_runs_that_can_be_taken_up_are_offered_by_the_shell(
+    flow: Path, plugbus: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offered(begun: str) -> list[str]:
+        with monkeypatch.context() as patch:
+            patch.setenv("_PLUGBUS_COMPLETE", "bash_complete")
+            patch.setenv("COMP_WORDS", f"plugbus --plugins plugs pipeline run sums.yaml --resume {begun}")
+            patch.setenv("COMP_CWORD", "7")
+            assert main([]) == 0
+        shown = capsys.readouterr()
+        assert shown.err == ""
+        return [one.partition(",")[2] for one in shown.out.split()]
+
+    assert offered("") == []
+    (flow / "broken").touch()
+    run = json.loads(plugbus("pipeline", "run", "sums.yaml", "--json")[1])["run_id"]
+    assert offered("") == ["last", run]
+    assert offered("la") == ["last"]
+    assert offered(run[:9]) == [run]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -19,6 +19,7 @@ from .progress import ActionProgress, PipelineProgress
 from .run import PipelineRun
 from .runner import PipelineRunner
 from .status import ActionStatus, PipelineStatus
+from .tracked import unfinished_runs
 
 __all__ = [
     "PIPELINE_EXECUTOR",
@@ -43,4 +44,5 @@ __all__ = [
     "PipelineRunner",
     "PipelineStatus",
     "WiringError",
+    "unfinished_runs",
 ]

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from ..cancellation import CancellationToken
 from ..context import RuntimeContext
+from .beginning import is_to_be_resumed, params_of, run_plan, store_of
 from .checking import plan_faults
-from .checkpoint_file import JsonPipelineCheckpoints
-from .context import PipelineContext, new_run_id
 from .drawing import drawn
 from .errors import PipelineDefinitionError
 from .fault import PipelineFault
-from .journal import RunJournal
 from .plan import PipelinePlan, PlannedAction, make_plan, offer
-from .running import carry_out
-from .surroundings import Surroundings
 from .wiring import check_params, missing_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
     from typing import Self
 
     from plugbus.kernel import ServiceLocator
 
     from ..actions import BaseAction
+    from ..cancellation import CancellationToken
     from ..executors import Executor
     from .checkpoint import PipelineCheckpoints
+    from .context import PipelineContext
     from .executor import PipelineExecutor
     from .node import ActionNode
     from .progress import PipelineProgress
@@ -198,7 +195,7 @@ class ActionPipeline:
         Args:
             params: What the pipeline is to begin with.
         """
-        return missing_params(self._plan, _mapping(params))
+        return missing_params(self._plan, params_of(params) or {})
 
     def check_params(self, params: Params = None) -> None:
         """Look at what the pipeline is to begin with, as every run does before anything else.
@@ -206,7 +203,7 @@ class ActionPipeline:
         Raises:
             PipelineParamsError: Something is missing, unknown, or what it must not be; has every fault.
         """
-        check_params(self._plan, _mapping(params))
+        check_params(self._plan, params_of(params) or {})
 
     def check_checkpoint(
         self, checkpoints: PipelineCheckpoints | Path | str, params: Params = None, *, allow_new_params: bool = False
@@ -215,11 +212,9 @@ class ActionPipeline:
 
         Raises:
             PipelineChangedError: It is of another pipeline, or of other parameters.
-            CheckpointError: It can't be read.
+            CheckpointError: It can't be read, or a run is using it.
         """
-        store = JsonPipelineCheckpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
-        given = None if params is None else _mapping(params)
-        return RunJournal(store, self._plan, "", given, allow_new_params=allow_new_params).is_resumed
+        return is_to_be_resumed(self._plan, params_of(params), store_of(checkpoints), allow_new_params=allow_new_params)
 
     def execute(
         self,
@@ -286,32 +281,23 @@ class ActionPipeline:
         Raises:
             PipelineParamsError: What it is to begin with is wrong; nothing was run.
             PipelineChangedError: The run that is to be taken up is of another pipeline, or of other parameters.
-            CheckpointError: The checkpoint can't be read or written.
+            CheckpointError: The checkpoint can't be read or written, or another run is using it.
             BaseException: An interrupt, raised again when what ran has ended; so is what a callback raised.
         """
-        job = ctx or RuntimeContext()
-        store = JsonPipelineCheckpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
-        given = None if params is None else _mapping(params)
-        run_id = context.run_id if context is not None else _run_id_of(job)
-        journal = None
-        if store is not None:
-            journal = RunJournal(store, self._plan, run_id, given, allow_new_params=allow_new_params)
-            run_id = journal.run_id
-        begun_with = dict(given or {}) if journal is None else dict(journal.params)
-        check_params(self._plan, begun_with)
-        around = Surroundings.of(
-            job,
-            begun_with,
-            run_id,
-            context or _context_of(self.name, run_id, job),
-            CancellationToken(),
+        return run_plan(
+            self._plan,
+            params_of(params),
+            ctx or RuntimeContext(),
+            store_of(checkpoints),
             executor=executor,
             limit=self._limit,
             is_patient=self._is_patient,
             progress_callback=progress_callback,
+            allow_new_params=allow_new_params,
+            context=context,
+            cancellation=cancellation,
+            on_progress=on_progress,
         )
-        stops = [one for one in (cancellation, job.cancellation) if one is not None]
-        return carry_out(self._plan, around, run_id, journal, stops, on_progress)
 
     def submit(self, params: Params, executor: PipelineExecutor, **known: Any) -> str:
         """Have the pipeline run elsewhere or in the background; return the id of the run.
@@ -332,28 +318,6 @@ class ActionPipeline:
             TimeoutError: It has not ended after ``timeout_s`` seconds; it goes on.
         """
         return executor.wait(run_id, timeout_s)
-
-
-def _mapping(params: Params) -> dict[str, Any]:
-    if isinstance(params, BaseModel):
-        return {name: getattr(params, name) for name in type(params).model_fields} | (params.model_extra or {})
-    return dict(params or {})
-
-
-def _run_id_of(ctx: RuntimeContext) -> str:
-    return ctx.run.run_id if ctx.run is not None else new_run_id()
-
-
-def _context_of(pipeline: str, run_id: str, ctx: RuntimeContext) -> PipelineContext:
-    """Return where a run's files are: in the directory of the tracked run, where there is one."""
-    if ctx.pipeline is not None:
-        # A pipeline inside an action of another one.
-        return PipelineContext(
-            pipeline, run_id, ctx.pipeline.base_path / ctx.pipeline.pipeline_id / ctx.pipeline.run_id
-        )
-    if ctx.run is not None:
-        return PipelineContext(pipeline, run_id, ctx.run.artifact_dir / "pipelines")
-    return PipelineContext(pipeline, run_id)
 
 
 def _with_params(one: PlannedAction, params: Mapping[str, Any]) -> PlannedAction:

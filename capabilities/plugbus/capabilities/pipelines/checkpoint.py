@@ -16,6 +16,7 @@ from ..steps.plain import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from .plan import PipelinePlan, PlannedAction
 
@@ -74,6 +75,14 @@ class PipelineCheckpoints(Protocol):
 
     def clear(self) -> None:
         """Drop the checkpoint; does nothing where there is none."""
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return a block that keeps other runs from using it, also those of other processes.
+
+        Raises:
+            CheckpointError: One is using it; raised where the block begins.
+        """
         ...
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..steps.errors import CheckpointError
-from ..steps.plain_file import read_plain, write_plain
+from ..steps.plain_file import held, read_plain, write_plain
 from .checkpoint import Checkpoint, PipelineCheckpoint
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
 SCHEMA: Final = 1
@@ -105,6 +106,14 @@ class JsonPipelineCheckpoints:
     def clear(self) -> None:
         """Remove the file; does nothing where there is none."""
         self._path.unlink(missing_ok=True)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return a block that keeps others from the file, by one beside it (``.lock``); see ``sole_use``.
+
+        Raises:
+            CheckpointError: A run is using it.
+        """
+        return held(self._path)
 
     def _unread(self, cause: str) -> CheckpointError:
         return CheckpointError(str(self), "read", cause)

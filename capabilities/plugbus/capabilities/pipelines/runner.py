@@ -10,19 +10,17 @@ from ..backend.client import BACKEND
 from ..context import HostServices, RuntimeContext
 from ..context.services import find_later
 from ..events import encode_value
-from ..files import write_whole
 from ..runs.actions import chosen_executor
 from ..runs.runner import RunEngine
 from ..runs.spec import RunSpec
 from ..runs.tracking import TRACKING
 from ..steps.errors import CheckpointError
 from ..storage.contract import STORAGE
-from .checkpoint_file import JsonPipelineCheckpoints
 from .context import PipelineContext
+from .tracked import FOLDER, ORIGIN, checkpoints_of, home_of, note_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from plugbus.kernel import Kernel
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from .action_pipeline import ActionPipeline
 
 PLUGIN_KEY: Final = "pipelines"
-_FOLDER: Final = "pipelines"
-_ORIGIN: Final = "resumes"
 
 
 class PipelineRunner:
@@ -85,16 +81,16 @@ class PipelineRunner:
         Raises:
             PipelineParamsError: What it is to begin with is wrong.
             PipelineChangedError: The run that is to be taken up is of another pipeline, or of other parameters.
-            CheckpointError: There is nothing to be taken up, or it can't be read.
+            CheckpointError: There is nothing to be taken up, it can't be read, or that run goes on.
             RunNotFoundError: There is no such run.
             ServiceNotFoundError: There is no such executor, or no tracking.
         """
         services = self._kernel.services
-        origin = None if resume is None else self._origin(resume)
+        origin = None if resume is None else home_of(self._store, resume)
         if origin is None:
             pipeline.check_params(params)
         else:
-            store = _checkpoints(pipeline, origin)
+            store = checkpoints_of(origin, pipeline.name)
             if not pipeline.check_checkpoint(store, params, allow_new_params=allow_new_params):
                 cause = "there is none; the run was completed, or is no run of this pipeline"
                 raise CheckpointError(str(store), "resume from", cause)
@@ -105,14 +101,14 @@ class PipelineRunner:
             PLUGIN_KEY,
             pipeline.name,
             data_spec=to_jsonable_python(dict(params or {}), fallback=repr),
-            tags={**(tags or {}), **({_ORIGIN: origin.name} if origin is not None else {})},
+            tags={**(tags or {}), **({ORIGIN: origin.name} if origin is not None else {})},
             notes=notes,
         )
 
         def work(spec: RunSpec, /, *, context: RunContext) -> Mapping[str, Any]:
             home = context.artifact_dir if origin is None else origin
             if origin is not None:
-                write_whole(context.artifact_dir / _FOLDER / _ORIGIN, origin.name)
+                note_origin(context.artifact_dir, origin)
             ctx = RuntimeContext(
                 env=env or {},
                 job_id=context.run_id,
@@ -128,25 +124,12 @@ class PipelineRunner:
                 params,
                 ctx,
                 executor=chosen,
-                checkpoints=_checkpoints(pipeline, home),
+                checkpoints=checkpoints_of(home, pipeline.name),
                 allow_new_params=allow_new_params,
-                context=PipelineContext(pipeline.name, home.name, home / _FOLDER),
+                context=PipelineContext(pipeline.name, home.name, home / FOLDER),
             )
             done.raise_if_failed()
             statuses = {name: one.status.value for name, one in done.progress.actions.items()}
             return {"result": encode_value(done.result), "actions": statuses, "resumed": list(done.resumed)}
 
         return engine.run(spec, work)
-
-    def _origin(self, run_id: str) -> Path:
-        """Return the directory of the run that a run takes up, or of the run itself."""
-        path = self._store.get(run_id).path
-        try:
-            first = (path / _FOLDER / _ORIGIN).read_text("utf-8")
-        except FileNotFoundError:
-            return path
-        return self._store.get(first).path
-
-
-def _checkpoints(pipeline: ActionPipeline, home: Path) -> JsonPipelineCheckpoints:
-    return JsonPipelineCheckpoints(home / _FOLDER / f"{pipeline.name}.json")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from .result import StepResult
 
@@ -59,4 +60,12 @@ class CheckpointStore(Protocol):
 
     def clear(self) -> None:
         """Drop the checkpoint; does nothing where there is none."""
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return a block that keeps other executions from using the store, also those of other processes.
+
+        Raises:
+            CheckpointError: One is using it; raised where the block begins.
+        """
         ...

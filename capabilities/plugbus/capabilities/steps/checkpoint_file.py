@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .checkpoint import RecordedFailure, StepCheckpoint
 from .errors import CheckpointError
-from .plain_file import read_plain, write_plain
+from .plain_file import held, read_plain, write_plain
 from .result import StepResult
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 SCHEMA: Final = 1
 _RESULT_KINDS: Final[dict[str, tuple[type, ...]]] = {
@@ -76,6 +79,14 @@ class JsonCheckpointStore:
     def clear(self) -> None:
         """Remove the file; does nothing where there is none."""
         self._path.unlink(missing_ok=True)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return a block that keeps others from the file, by one beside it (``.lock``); see ``sole_use``.
+
+        Raises:
+            CheckpointError: An execution is using it.
+        """
+        return held(self._path)
 
     def _decoded(self, document: Any) -> StepCheckpoint:
         if not isinstance(document, dict) or "schema" not in document:

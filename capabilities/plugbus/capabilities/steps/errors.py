@@ -157,7 +157,7 @@ class CheckpointError(CapabilityError, ValueError):
 
     Args:
         checkpoint: Where it is kept.
-        verb: ``read``, ``write`` or ``resume from``.
+        verb: ``read``, ``write``, ``use`` or ``resume from``.
         cause: What is wrong with it.
     """
 

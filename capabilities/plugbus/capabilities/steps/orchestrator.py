@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from types import GenericAlias
 from typing import TYPE_CHECKING, Generic, NotRequired, TypedDict, TypeVar
 
@@ -94,7 +95,8 @@ class Orchestrator(Generic[C]):
             AsyncStepError: A step is async; nothing was executed.
             StepFailedError: A step failed, or a hook; what had succeeded is rolled back.
             WorkCancelledError: The workflow was cancelled; what had succeeded is rolled back.
-            CheckpointError: There is a checkpoint that can't be read; nothing was executed.
+            CheckpointError: There is a checkpoint that can't be read, or that another execution is using; nothing was
+                executed.
             StepsChangedError: There is a checkpoint of other steps; nothing was executed.
             StepsRunningError: This orchestrator is executing already.
         """
@@ -118,11 +120,12 @@ class Orchestrator(Generic[C]):
         if not self._busy.acquire(blocking=False):
             raise StepsRunningError(context.current_step)
         try:
-            context.step_results.clear()
-            journal = None if self._checkpoints is None else Journal(self._checkpoints, plan, context)
-            execution = Execution(plan, context, journal, may_await=may_await)
-            resumed = len(execution.done)
-            executed = await execution.go_on(self._before_step, self._progress_callback)
+            with nullcontext() if self._checkpoints is None else self._checkpoints.hold():
+                context.step_results.clear()
+                journal = None if self._checkpoints is None else Journal(self._checkpoints, plan, context)
+                execution = Execution(plan, context, journal, may_await=may_await)
+                resumed = len(execution.done)
+                executed = await execution.go_on(self._before_step, self._progress_callback)
         finally:
             context.current_step = context.current_step_order = None
             self._busy.release()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..files import write_whole
+from ..sole_use import InUseError, sole_use
 from .errors import CheckpointError
 from .plain import fault_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -48,3 +51,19 @@ def write_plain(path: Path, document: dict[str, Any]) -> None:
     except ValueError as error:  # a number that Python writes no digits of
         raise CheckpointError(str(path), "write", str(error)) from error
     write_whole(path, text)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep others from a checkpoint until the end of the block.
+
+    Raises:
+        CheckpointError: Somebody is using it.
+        OSError: It can't be locked.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(sole_use(path.with_name(f".{path.name}.lock")))
+        except InUseError as error:
+            raise CheckpointError(str(path), "use", error.cause) from None
+        yield

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from plugbus.capabilities import Action, PipelineRunner
+from plugbus.capabilities import Action, PipelineRunner, RunNotFoundError, unfinished_runs
 
 from ..application import HelpfulGroup
 from ..main import FAILED, OK
 from ..output import say, with_json, write_json
 from ..pipelines import WrittenPipeline, read_pipeline
+from ..unfinished_run import LAST, UnfinishedRun
 from .run import load_surroundings, parsed_tags, show_result, terminated_as_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from plugbus.capabilities import RunStore
     from plugbus.loaders import Host
 
     from ..session import Session
@@ -41,7 +43,12 @@ def command() -> None:
 @command.command("run")
 @_FILE
 @_SET
-@click.option("--resume", metavar="RUN", help="Take up a run that did not get to its end.")
+@click.option(
+    "--resume",
+    type=UnfinishedRun(),
+    metavar="RUN",
+    help="Take up a run that did not get to its end; 'last' for the one that got on last.",
+)
 @click.option("--allow-new-params", is_flag=True, help="Take it up with other parameters than it began with.")
 @click.option("--executor", metavar="PLUGIN", help="The plugin whose executor is to run the actions.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the run.")
@@ -63,14 +70,17 @@ def run(
     """Run a pipeline as a tracked run.
 
     The result goes to stdout, progress to stderr: a table where that is a terminal, else a line for each change; with
-    --json, warnings alone. A run that failed, was cancelled or killed is taken up with --resume.
+    --json, warnings alone. A run that failed, was cancelled or killed is taken up with --resume, by one at a time.
     """
     with session.open_host(is_quiet=as_json) as host:
         found = _read(host, file, changes)
         load_surroundings(host, executor)
         found.check(found.params)
+        store = session.store(host)
+        if resume == LAST:
+            resume = _last(store, found.pipeline.name)
         with terminated_as_interrupted():
-            result = PipelineRunner(host.kernel, session.store(host)).run(
+            result = PipelineRunner(host.kernel, store).run(
                 found.pipeline,
                 found.params,
                 resume=resume,
@@ -138,6 +148,15 @@ def _read(host: Host, file: Path, changes: tuple[str, ...]) -> WrittenPipeline:
             host.kernel.load(*wanted)
 
     return read_pipeline(file, host.kernel.services, load, dict(_change(one) for one in changes))
+
+
+def _last(store: RunStore, pipeline: str) -> str:
+    found = unfinished_runs(store, pipeline)
+    if not found:
+        advice = f"pipeline '{pipeline}' has none that could be taken up; run it without --resume"
+        raise RunNotFoundError(LAST, str(store.root), advice)
+    say(f"taking up {found[0]}")
+    return found[0]
 
 
 def _change(text: str) -> tuple[str, Any]:
