@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from plugbus.capabilities import (
+    Action,
     ActionDefinitionError,
     ActionNotFoundError,
     BaseAction,
@@ -20,12 +21,15 @@ from plugbus.capabilities import (
     RunMethod,
     TypeNotFoundError,
     YOLODataset,
+    action_names,
 )
+from plugbus.kernel import Kernel
 from plugbus.loaders import (
     ActionConfig,
     ActionConflictError,
     ActionViewError,
     ConfigNotFoundError,
+    ConfigSource,
     DocumentError,
     EntrypointMissingError,
     NamespaceClosedError,
@@ -418,3 +422,26 @@ def test_actions_are_listed_as_plain_data_without_importing(write: Write) -> Non
     assert found["name"] == "train"
     assert found["entrypoint"] == "plugin.train:TrainAction"
     assert (found["input_type"], found["output_type"]) == ("YOLODataset", None)
+
+
+TWO = "{train: {entrypoint: plugin.train:TrainAction}, tune: {entrypoint: plugin.train:TrainAction}}"
+
+
+def test_a_source_offers_the_actions_that_are_named(discover: Discover) -> None:
+    source = ConfigSource(discover(TWO), ["tune"])
+    assert source.metadata.provides == (Action("yolo.tune"),)
+    with Kernel() as kernel:
+        kernel.register(source)
+        kernel.load("yolo")
+        assert action_names(kernel.services) == ("yolo.tune",)
+        assert kernel.services.get(Action("yolo.tune")).action_name == "tune"
+
+
+def test_a_source_offers_all_actions_if_none_are_named(discover: Discover) -> None:
+    assert ConfigSource(discover(TWO)).metadata.provides == (Action("yolo.train"), Action("yolo.tune"))
+    assert ConfigSource(discover(TWO), []).metadata.provides == ()
+
+
+def test_a_source_of_an_action_that_is_not_there_is_refused(discover: Discover) -> None:
+    with pytest.raises(ActionNotFoundError, match="tune"):
+        ConfigSource(discover(TWO), ["train", "tun"])
