@@ -186,6 +186,8 @@ def test_errors_are_placed_whatever_their_kind() -> None:
     with pytest.raises(ValidationError) as tagged:
         Nested.model_validate({"pet": {"kind": "cow"}})
     assert set(form_errors(Nested, tagged.value).fields) == {"params.pet"}
+    told = ParamsError("train", (("pet.kind", "which?"), ("pet.cat", "no such field")))
+    assert form_errors(Nested, told).fields == {"params.pet.kind": ("which?",), "params.pet": ("no such field",)}
     told = ParamsError("train", (("inner.rows", "too few"), ("", "all wrong"), ("gone", "unknown")))
     assert form_errors(Nested, told, name="form").fields == {"form.inner.rows": ("too few",)}
     assert form_errors(Nested, told).form == ("all wrong", "gone: unknown")
