@@ -199,6 +199,9 @@ def test_runs_that_can_be_taken_up_are_named_the_last_one_first(kernel: Kernel, 
     assert unfinished_runs(store, "a") == (runs["a2"],)
     shutil.rmtree(store.get(runs["a1"]).path)
     assert unfinished_runs(store, "a") == (runs["a2"],)
+    # What can't be locked can't be taken up: here, as something else is in the place of the lock.
+    (store.get(runs["a2"]).path / "pipelines" / ".a.json.lock").mkdir()
+    assert unfinished_runs(store) == (runs["b1"],)
 
 
 def test_a_run_that_goes_on_is_not_taken_up(kernel: Kernel, tmp_path: Path) -> None:

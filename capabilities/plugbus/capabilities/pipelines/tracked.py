@@ -64,7 +64,7 @@ def unfinished_runs(store: RunStore, pipeline: str | None = None) -> tuple[str, 
                 found[path] = found.get(path, run.run_id) if run.run_id == home.name else run.run_id
     moments: dict[str, int] = {}
     for path, run_id in found.items():
-        with suppress(FileNotFoundError, CheckpointError):  # it is completed, or under way
+        with suppress(OSError, CheckpointError):  # it is completed, not ours to write, or under way
             moment = path.stat().st_mtime_ns
             with JsonPipelineCheckpoints(path).hold():
                 moments[run_id] = moment
