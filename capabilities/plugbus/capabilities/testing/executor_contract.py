@@ -149,8 +149,8 @@ class EndlessAsyncAction(BaseAction[EchoParams]):
     """Await what never comes."""
 
     async def execute(self) -> None:
-        """Wait."""
-        await asyncio.Event().wait()
+        """Wait, but not for ever: an executor that can't stop it is to be told, not to hang the suite."""
+        await asyncio.wait_for(asyncio.Event().wait(), WAIT_S)
 
 
 class EndlessAction(BaseAction[EchoParams]):
